@@ -1,6 +1,7 @@
 //! The client side of MCP authorization, sans-IO.
 #![deny(missing_docs)]
 
+pub mod challenge;
 pub mod client;
 pub mod connection;
 pub mod issuer;
@@ -13,6 +14,7 @@ pub mod time;
 pub mod transport;
 pub mod url_policy;
 
+pub use challenge::{Challenge, Challenges};
 pub use client::{BlankClientId, ClientAuthMethod, ClientId, Registration, RegistrationKind};
 pub use connection::{CONNECTION_VERSION, Connection, Tokens};
 pub use issuer::Issuer;
