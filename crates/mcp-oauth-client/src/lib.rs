@@ -1,29 +1,71 @@
 //! The client side of MCP authorization, sans-IO.
+//!
+//! Every operation is a pair: build a request, process its response. [`AuthClient`] is a thin
+//! driver that runs the pairs over a [`Transport`] you pass in, with your [`Clock`] and your
+//! source of [`Random`] bytes.
+//!
+//! | file | what | RFC |
+//! |---|---|---|
+//! | [`challenge`] | `WWW-Authenticate` | 9110, 6750, 9728 §5.1 |
+//! | [`well_known`], [`metadata`] | where metadata is and when it may be used | 9728, 8414 |
+//! | [`registration`] | becoming a client | 7591, Client ID Metadata Document |
+//! | [`pkce`], [`authorization`] | sending the user off | 6749 §4.1.1, 7636, 8707 |
+//! | [`callback`] | believing what comes back | 6749 §4.1.2, 9207 |
+//! | [`token`] | code exchange and refresh | 6749 §4.1.3, §6 |
+//! | [`revocation`] | the end | 7009 |
+//!
+//! The order is forced by types: a code can only be exchanged from a [`ValidatedCallback`], and
+//! an endpoint can only be called once a [`UrlPolicy`] has made it an [`Endpoint`].
 #![deny(missing_docs)]
 
+pub mod authorization;
+pub mod callback;
 pub mod challenge;
 pub mod client;
+mod client_auth;
 pub mod connection;
+pub mod driver;
 pub mod issuer;
+mod json;
+pub mod metadata;
+pub mod oauth_error;
+pub mod pkce;
+mod probe;
 pub mod recovery;
+pub mod registration;
 pub mod report;
 pub mod resource;
+pub mod revocation;
 pub mod scope;
 pub mod secret;
+pub mod settings;
 pub mod time;
+pub mod token;
 pub mod transport;
 pub mod url_policy;
+pub mod well_known;
 
+pub use authorization::{FLOW_LIFETIME, PendingAuthorization, Target};
+pub use callback::{CallbackError, CallbackQuery, ValidatedCallback};
 pub use challenge::{Challenge, Challenges};
 pub use client::{BlankClientId, ClientAuthMethod, ClientId, Registration, RegistrationKind};
 pub use connection::{CONNECTION_VERSION, Connection, Tokens};
+pub use driver::{
+    AuthClient, Discovery, DiscoveryError, Failed, OpenServer, ProtectedServer, Recoverable,
+};
 pub use issuer::Issuer;
+pub use metadata::{AuthorizationServer, MetadataError, ResourceMetadata};
+pub use oauth_error::OAuthError;
 pub use recovery::Recovery;
+pub use registration::{GivenClient, RegistrationError, Rung};
 pub use report::{Actor, Report, Step, Verdict};
 pub use resource::{ResourceId, ServerUrl};
+pub use revocation::{Revocation, RevocationError};
 pub use scope::Scopes;
 pub use secret::Secret;
+pub use settings::{Legacy, Settings};
 pub use time::{Clock, Random, Timestamp};
+pub use token::TokenError;
 pub use transport::{
     BoxFuture, Leg, Request, Response, Transport, TransportError, TransportFailure,
 };

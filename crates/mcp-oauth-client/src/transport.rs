@@ -96,7 +96,8 @@ impl TransportError {
 }
 
 /// Carries requests. Implementations bound time and size per [`Leg`], follow no redirect on a leg
-/// that carries credentials, keep no cookies, and add no headers of their own.
+/// that carries credentials, keep no cookies, and add no headers but `User-Agent`. On
+/// [`Leg::Probe`] an event stream is not read: its body comes back empty, since it may never end.
 pub trait Transport: Send + Sync {
     /// Sends one request and reads the whole response.
     fn send(&self, leg: Leg, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;

@@ -114,6 +114,24 @@ impl Endpoint {
         self.0.as_str()
     }
 
+    /// The URL with fields added to its query; those it has are kept (RFC 6749 §3.1), except
+    /// ones of the same name.
+    #[must_use]
+    pub fn with_query(&self, fields: &[(&str, String)]) -> Self {
+        let kept: Vec<(String, String)> = self
+            .0
+            .query_pairs()
+            .filter(|(name, _)| fields.iter().all(|(own, _)| own != name))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let mut url = self.0.clone();
+        url.query_pairs_mut()
+            .clear()
+            .extend_pairs(kept)
+            .extend_pairs(fields);
+        Self(url)
+    }
+
     /// Host and, if it is not the default, port: what a person recognises.
     pub fn host(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();

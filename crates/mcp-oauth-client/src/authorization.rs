@@ -1,0 +1,107 @@
+//! The authorization request (RFC 6749 §4.1.1 with RFC 7636, RFC 8707) and the record that waits
+//! for its answer.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    client::Registration,
+    metadata::AuthorizationServer,
+    pkce,
+    resource::{ResourceId, ServerUrl},
+    scope::Scopes,
+    secret::Secret,
+    time::{Random, Timestamp},
+    url_policy::Endpoint,
+};
+
+/// The record's version; one of another version is read as an expired flow.
+pub const PENDING_VERSION: u8 = 1;
+
+/// How long a flow may take, from the redirect to the callback.
+pub const FLOW_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// Everything the callback needs, recorded before the user leaves: the issuer and endpoints of
+/// the validated metadata, the client, the verifier, the state. It is a secret; keep it sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingAuthorization {
+    /// [`PENDING_VERSION`] at the time of writing.
+    pub version: u8,
+    /// The MCP server the flow is for.
+    pub server: ServerUrl,
+    /// The resource the tokens are for (RFC 8707).
+    pub resource: ResourceId,
+    /// The client; its issuer is the flow's issuer.
+    pub registration: Registration,
+    /// Where the code is exchanged.
+    pub token_endpoint: Endpoint,
+    /// Where the tokens can be revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<Endpoint>,
+    /// Whether the answer must carry `iss` (RFC 9207 §2.4).
+    pub iss_required: bool,
+    /// The state (RFC 6749 §10.12).
+    pub state: Secret,
+    /// The PKCE verifier (RFC 7636 §4.1).
+    pub verifier: Secret,
+    /// The scopes asked for.
+    pub scopes: Scopes,
+    /// When the flow began.
+    pub started_at: Timestamp,
+}
+
+impl PendingAuthorization {
+    /// When the flow ends.
+    pub fn expires_at(&self) -> Timestamp {
+        self.started_at.after(FLOW_LIFETIME)
+    }
+}
+
+/// What to authorize.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The MCP server.
+    pub server: ServerUrl,
+    /// Its resource identifier.
+    pub resource: ResourceId,
+    /// The scopes to ask for; with none the parameter is left out.
+    pub scopes: Scopes,
+}
+
+/// Builds the authorization URL and the record that waits for the answer.
+pub fn begin(
+    target: Target,
+    server: &AuthorizationServer,
+    registration: Registration,
+    random: &dyn Random,
+    now: Timestamp,
+) -> (Endpoint, PendingAuthorization) {
+    let pending = PendingAuthorization {
+        version: PENDING_VERSION,
+        server: target.server,
+        resource: target.resource,
+        token_endpoint: server.token_endpoint.clone(),
+        revocation_endpoint: server.revocation_endpoint.clone(),
+        iss_required: server.iss_in_responses,
+        state: pkce::random_token(random),
+        verifier: pkce::verifier(random),
+        scopes: target.scopes,
+        started_at: now,
+        registration,
+    };
+    let mut fields = vec![
+        ("response_type", "code".to_owned()),
+        ("client_id", pending.registration.client_id.to_string()),
+        ("redirect_uri", pending.registration.redirect_uri.clone()),
+        ("state", pending.state.expose().to_owned()),
+        ("code_challenge", pkce::challenge(&pending.verifier)),
+        ("code_challenge_method", "S256".to_owned()),
+        ("resource", pending.resource.to_string()),
+    ];
+    if !pending.scopes.is_empty() {
+        fields.push(("scope", pending.scopes.to_string()));
+    }
+    let url = server.authorization_endpoint.with_query(&fields);
+    (url, pending)
+}

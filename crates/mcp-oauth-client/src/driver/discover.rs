@@ -1,0 +1,574 @@
+//! Discovery: probe → protected resource metadata (RFC 9728) → authorization server metadata
+//! (RFC 8414, OpenID Connect Discovery) → for 2025-03-26 servers their own origin as issuer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use http::{HeaderValue, Method, header::ACCEPT};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{AuthClient, Failed, retry_after, transport_recovery};
+use crate::{
+    challenge::{Challenge, Challenges},
+    client_auth::uri,
+    issuer::Issuer,
+    json,
+    metadata::{AuthorizationServer, MetadataError, ResourceMetadata},
+    probe,
+    recovery::Recovery,
+    report::{Actor, Report, Step, Verdict},
+    resource::{ResourceId, ServerUrl},
+    scope::Scopes,
+    settings::Legacy,
+    transport::{Leg, Request, Response, TransportError},
+    url_policy::UrlPolicy,
+    well_known,
+};
+
+/// What a server turned out to be.
+#[derive(Clone, Debug)]
+pub enum Discovery {
+    /// It does not ask for a token; it may still refuse one of its tools later.
+    Open(OpenServer),
+    /// It asks for a token, and this is where to get one.
+    Protected(Box<ProtectedServer>),
+}
+
+/// A server that answered the probe without asking for a token.
+#[derive(Clone, Debug)]
+pub struct OpenServer {
+    /// The status it answered with.
+    pub status: u16,
+    /// What was tried.
+    pub report: Report,
+}
+
+/// A server that asks for a token, with everything needed to begin a flow.
+#[derive(Clone, Debug)]
+pub struct ProtectedServer {
+    /// The server.
+    pub server: ServerUrl,
+    /// Its resource identifier, byte for byte as published.
+    pub resource: ResourceId,
+    /// Every authorization server it names, in its order; a choice for the user (RFC 9728 §7.6).
+    pub authorization_servers: Vec<Issuer>,
+    /// The first of them that works.
+    pub authorization_server: AuthorizationServer,
+    /// The scopes the server asks for: of its challenge, else of its metadata, else none.
+    pub wanted_scopes: Scopes,
+    /// What was tried.
+    pub report: Report,
+}
+
+impl ProtectedServer {
+    /// The scopes to ask `server` for: what the resource wants, and `offline_access` if the
+    /// authorization server lists it, so that the connection can be refreshed.
+    pub fn scopes_at(&self, server: &AuthorizationServer) -> Scopes {
+        const OFFLINE: &str = "offline_access";
+        if server.scopes_supported.contains(OFFLINE) {
+            self.wanted_scopes.union(&Scopes::parse(OFFLINE))
+        } else {
+            self.wanted_scopes.clone()
+        }
+    }
+}
+
+/// Why a discovery ended without a result.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// The server could not be reached.
+    #[error("{host} could not be reached: {source}")]
+    Unreachable {
+        /// The server's host.
+        host: String,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The server is in trouble or asks us to slow down.
+    #[error("{host} answered with an error of its own (status {status})")]
+    Unavailable {
+        /// The host that answered.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// How long to wait, if it said.
+        after: Option<Duration>,
+    },
+    /// A page for people answers at this address.
+    #[error("{host} answered with a web page: there is no MCP server at this address")]
+    NotMcp {
+        /// The host that answered.
+        host: String,
+    },
+    /// The server asks for a token but publishes nothing about where to get one.
+    #[error("{host} asks for a sign-in but does not say where: it publishes no OAuth metadata")]
+    NoResourceMetadata {
+        /// The server's host.
+        host: String,
+    },
+    /// The server's metadata may not be used.
+    #[error("the OAuth metadata of {host} cannot be used: {source}")]
+    ResourceMetadata {
+        /// The server's host.
+        host: String,
+        /// The rule it breaks.
+        source: MetadataError,
+    },
+    /// The authorization server publishes no metadata.
+    #[error("the authorization server {host} publishes no metadata where it should")]
+    NoServerMetadata {
+        /// The issuer's host.
+        host: String,
+    },
+    /// The authorization server's metadata may not be used.
+    #[error("the metadata of the authorization server {host} cannot be used: {source}")]
+    ServerMetadata {
+        /// The issuer's host.
+        host: String,
+        /// The rule it breaks.
+        source: MetadataError,
+    },
+}
+
+impl DiscoveryError {
+    /// What to do about it.
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Unreachable { source, .. } => transport_recovery(source),
+            Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
+            Self::NotMcp { .. } => Recovery::Reconfigure { who: Actor::You },
+            Self::NoResourceMetadata { .. } | Self::NoServerMetadata { .. } => {
+                Recovery::Reconfigure { who: Actor::Vendor }
+            }
+            Self::ResourceMetadata { source, .. } | Self::ServerMetadata { source, .. } => {
+                match source {
+                    // An operator can make the one exception there is.
+                    MetadataError::NoS256 => Recovery::Reconfigure { who: Actor::Admin },
+                    source if source.is_security() => Recovery::Refuse,
+                    _ => Recovery::Reconfigure { who: Actor::Vendor },
+                }
+            }
+        }
+    }
+}
+
+/// What one candidate URL gave.
+enum Candidate<T> {
+    Found(T),
+    /// Not there, or nothing usable: the next one is tried.
+    Miss,
+    /// There, but breaks a rule.
+    Invalid(MetadataError),
+    /// Trouble that says nothing about whether it is there.
+    Trouble(DiscoveryError),
+}
+
+impl AuthClient {
+    /// Finds out whether a server asks for a token and where to get one. Sends nothing secret and
+    /// registers nothing.
+    pub async fn discover(&self, server: &ServerUrl) -> Result<Discovery, Failed<DiscoveryError>> {
+        let mut report = Report::new();
+        const RULE: &str = "a request without a token; 401 asks for one (RFC 9728 §5)";
+        let request = probe::request(server);
+        let response = match self.send(Leg::Probe, request, RULE, &mut report).await {
+            Ok(response) => response,
+            Err(source) => {
+                let host = server.host();
+                let error = DiscoveryError::Unreachable { host, source };
+                return Err(Failed::new(error, report));
+            }
+        };
+        let challenges = Challenges::from_headers(response.headers());
+        let status = response.status().as_u16();
+        match probe::verdict(&response, &challenges) {
+            probe::Verdict::Protected => self
+                .resolve(server, &challenges, report)
+                .await
+                .map(|protected| Discovery::Protected(Box::new(protected))),
+            probe::Verdict::Open => {
+                self.close_session(server, &response).await;
+                Ok(Discovery::Open(OpenServer { status, report }))
+            }
+            probe::Verdict::Page => {
+                let host = server.host();
+                Err(Failed::new(DiscoveryError::NotMcp { host }, report))
+            }
+            probe::Verdict::Trouble => {
+                let error = DiscoveryError::Unavailable {
+                    host: server.host(),
+                    status,
+                    after: retry_after(response.headers()),
+                };
+                Err(Failed::new(error, report))
+            }
+        }
+    }
+
+    /// As [`discover`](Self::discover), from a challenge that a request met: no probe is sent.
+    pub async fn discover_challenged(
+        &self,
+        server: &ServerUrl,
+        challenges: &Challenges,
+    ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
+        self.resolve(server, challenges, Report::new()).await
+    }
+
+    /// The validated metadata of one authorization server, for a choice among several.
+    pub async fn authorization_server(
+        &self,
+        issuer: &Issuer,
+    ) -> Result<AuthorizationServer, Failed<DiscoveryError>> {
+        let mut report = Report::new();
+        match self.server_metadata(issuer, &mut report).await {
+            Ok(server) => Ok(server),
+            Err(error) => Err(Failed::new(error, report)),
+        }
+    }
+
+    async fn resolve(
+        &self,
+        server: &ServerUrl,
+        challenges: &Challenges,
+        mut report: Report,
+    ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
+        let challenge = challenges.oauth();
+        let challenged = challenge.map(Challenge::scopes).unwrap_or_default();
+        let metadata = match self.resource_metadata(server, challenge, &mut report).await {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                return self.legacy(server, challenged, error, report).await;
+            }
+        };
+        let mut first_cause = None;
+        for issuer in &metadata.authorization_servers {
+            match self.server_metadata(issuer, &mut report).await {
+                Ok(authorization_server) => {
+                    return Ok(ProtectedServer {
+                        server: server.clone(),
+                        resource: metadata.resource,
+                        wanted_scopes: if challenged.is_empty() {
+                            metadata.scopes_supported
+                        } else {
+                            challenged
+                        },
+                        authorization_servers: metadata.authorization_servers,
+                        authorization_server,
+                        report,
+                    });
+                }
+                Err(error) => {
+                    first_cause.get_or_insert(error);
+                }
+            }
+        }
+        let error = first_cause.unwrap_or(DiscoveryError::NoResourceMetadata {
+            host: server.host(),
+        });
+        Err(Failed::new(error, report))
+    }
+
+    /// Protected resource metadata: the challenge's URL verbatim, then the well-known places side
+    /// by side, the most specific valid one winning.
+    async fn resource_metadata(
+        &self,
+        server: &ServerUrl,
+        challenge: Option<&Challenge>,
+        report: &mut Report,
+    ) -> Result<ResourceMetadata, DiscoveryError> {
+        let mut first_cause = None;
+        if let Some(text) = challenge.and_then(Challenge::resource_metadata) {
+            let policy = self.settings.url_policy;
+            match self.challenge_url(server, text, policy) {
+                Ok(url) => {
+                    const RULE: &str = "the URL of the challenge (RFC 9728 §5.1)";
+                    let candidates = self.resource_candidates(server, &[url], RULE, report).await;
+                    match pick(candidates, &mut first_cause, |source| {
+                        resource_error(server, source)
+                    }) {
+                        Some(Ok(metadata)) => return Ok(metadata),
+                        Some(Err(error)) => return Err(error),
+                        None => {}
+                    }
+                }
+                Err(source) => return Err(resource_error(server, source)),
+            }
+        }
+        const RULE: &str = "the well-known places, path before root (RFC 9728 §3.1)";
+        let urls = well_known::resource_metadata_urls(server);
+        let candidates = self.resource_candidates(server, &urls, RULE, report).await;
+        match pick(candidates, &mut first_cause, |source| {
+            resource_error(server, source)
+        }) {
+            Some(outcome) => outcome,
+            None => Err(first_cause.unwrap_or(DiscoveryError::NoResourceMetadata {
+                host: server.host(),
+            })),
+        }
+    }
+
+    /// The challenge's metadata URL; a relative one is resolved against the server, as servers
+    /// are seen to send it.
+    fn challenge_url(
+        &self,
+        server: &ServerUrl,
+        text: &str,
+        policy: UrlPolicy,
+    ) -> Result<Url, MetadataError> {
+        let absolute = match Url::parse(text) {
+            Err(url::ParseError::RelativeUrlWithoutBase) => server
+                .url()
+                .join(text)
+                .map(|url| url.to_string())
+                .unwrap_or_else(|_| text.to_owned()),
+            _ => text.to_owned(),
+        };
+        match policy.endpoint(&absolute) {
+            Ok(endpoint) => Ok(endpoint.url().clone()),
+            Err(error) => Err(MetadataError::Endpoint {
+                name: "resource_metadata",
+                error,
+            }),
+        }
+    }
+
+    async fn resource_candidates(
+        &self,
+        server: &ServerUrl,
+        urls: &[Url],
+        rule: &str,
+        report: &mut Report,
+    ) -> Vec<Candidate<ResourceMetadata>> {
+        let policy = self.settings.url_policy;
+        self.fetch_all(Leg::ResourceMetadata, urls, rule, report, |document| {
+            ResourceMetadata::validate(document, server, policy)
+        })
+        .await
+    }
+
+    async fn server_metadata(
+        &self,
+        issuer: &Issuer,
+        report: &mut Report,
+    ) -> Result<AuthorizationServer, DiscoveryError> {
+        let policy = self.settings.url_policy;
+        let tolerated = self.settings.s256_exceptions.contains(issuer);
+        self.server_metadata_by(issuer, report, |document| {
+            AuthorizationServer::validate(document, issuer, policy, tolerated)
+        })
+        .await
+    }
+
+    async fn server_metadata_by(
+        &self,
+        issuer: &Issuer,
+        report: &mut Report,
+        validate: impl Fn(&Map<String, Value>) -> Result<AuthorizationServer, MetadataError>,
+    ) -> Result<AuthorizationServer, DiscoveryError> {
+        const RULE: &str = "the issuer's well-known places, first valid wins (RFC 8414 §3, OpenID)";
+        let urls = well_known::server_metadata_urls(issuer);
+        let candidates = self
+            .fetch_all(Leg::ServerMetadata, &urls, RULE, report, validate)
+            .await;
+        // A document that breaks a rule does not stop the search: the same issuer may serve a
+        // right one at the next place. It stays the cause if none does.
+        let mut first_cause = None;
+        for candidate in candidates {
+            match candidate {
+                Candidate::Found(server) => return Ok(server),
+                Candidate::Miss => {}
+                Candidate::Invalid(source) => {
+                    let host = issuer.host();
+                    first_cause.get_or_insert(DiscoveryError::ServerMetadata { host, source });
+                }
+                Candidate::Trouble(error) => {
+                    first_cause.get_or_insert(error);
+                }
+            }
+        }
+        Err(first_cause.unwrap_or(DiscoveryError::NoServerMetadata {
+            host: issuer.host(),
+        }))
+    }
+
+    /// Servers of the 2025-03-26 revision: the origin is the issuer, and the resource is the
+    /// server itself. Only for servers that publish nothing; `cause` stays the error otherwise.
+    async fn legacy(
+        &self,
+        server: &ServerUrl,
+        challenged: Scopes,
+        cause: DiscoveryError,
+        mut report: Report,
+    ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
+        let policy = self.settings.url_policy;
+        let origin = Issuer::parse(&server.origin(), policy);
+        let (DiscoveryError::NoResourceMetadata { .. }, Ok(origin)) = (&cause, origin) else {
+            return Err(Failed::new(cause, report));
+        };
+        if self.settings.legacy == Legacy::Off {
+            return Err(Failed::new(cause, report));
+        }
+        let found = self
+            .server_metadata_by(&origin, &mut report, |document| {
+                // Many publish the origin with a slash; nobody told us which spelling is right.
+                let spelled = json::text(document, "issuer")
+                    .filter(|issuer| issuer.trim_end_matches('/') == origin.as_str())
+                    .and_then(|issuer| Issuer::parse(&issuer, policy).ok())
+                    .unwrap_or_else(|| origin.clone());
+                let tolerated = self.settings.s256_exceptions.contains(&spelled);
+                AuthorizationServer::validate(document, &spelled, policy, tolerated)
+            })
+            .await;
+        let authorization_server = match found {
+            Ok(authorization_server) => authorization_server,
+            Err(DiscoveryError::NoServerMetadata { .. })
+                if self.settings.legacy == Legacy::AssumeEndpoints =>
+            {
+                match AuthorizationServer::assumed_at(&origin, policy) {
+                    Ok(assumed) => assumed,
+                    Err(_) => return Err(Failed::new(cause, report)),
+                }
+            }
+            Err(DiscoveryError::NoServerMetadata { .. }) => {
+                return Err(Failed::new(cause, report));
+            }
+            Err(error) => return Err(Failed::new(error, report)),
+        };
+        report.note(
+            "legacy server",
+            "no resource metadata: the server's origin is the issuer (MCP 2025-03-26)",
+            Verdict::Info,
+            format!("{} acts as its own authorization server", server.host()),
+        );
+        Ok(ProtectedServer {
+            server: server.clone(),
+            resource: server.canonical_resource(),
+            authorization_servers: vec![authorization_server.issuer.clone()],
+            authorization_server,
+            wanted_scopes: challenged,
+            report,
+        })
+    }
+
+    /// Fetches candidates side by side and judges each; the answers keep the order of the URLs.
+    async fn fetch_all<T>(
+        &self,
+        leg: Leg,
+        urls: &[Url],
+        rule: &str,
+        report: &mut Report,
+        validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
+    ) -> Vec<Candidate<T>> {
+        let fetches = urls.iter().map(|url| async move {
+            let mut own = Report::new();
+            let outcome = self.send(leg, get(url), rule, &mut own).await;
+            (outcome, own.steps.pop())
+        });
+        let mut candidates = Vec::new();
+        for (url, (outcome, step)) in urls.iter().zip(join_all(fetches).await) {
+            let host = url.host_str().unwrap_or_default().to_owned();
+            let (candidate, verdict, note) = judge(outcome, &host, &validate);
+            if let Some(step) = step {
+                report.push(Step {
+                    verdict,
+                    note: note.or(step.note.clone()),
+                    ..step
+                });
+            }
+            candidates.push(candidate);
+        }
+        candidates
+    }
+
+    /// Closes the session that the probe opened on a server that asks for no token. Nothing hangs
+    /// on the answer.
+    async fn close_session(&self, server: &ServerUrl, response: &Response) {
+        if let Some(request) = probe::close_request(server, response) {
+            let _ = self.transport.send(Leg::Probe, request).await;
+        }
+    }
+}
+
+fn resource_error(server: &ServerUrl, source: MetadataError) -> DiscoveryError {
+    DiscoveryError::ResourceMetadata {
+        host: server.host(),
+        source,
+    }
+}
+
+/// The first candidate that decides: a valid document, or one that breaks a security rule. What
+/// merely failed is remembered as the cause.
+fn pick<T>(
+    candidates: Vec<Candidate<T>>,
+    first_cause: &mut Option<DiscoveryError>,
+    error: impl Fn(MetadataError) -> DiscoveryError,
+) -> Option<Result<T, DiscoveryError>> {
+    for candidate in candidates {
+        match candidate {
+            Candidate::Found(document) => return Some(Ok(document)),
+            Candidate::Invalid(source) if source.is_security() => return Some(Err(error(source))),
+            Candidate::Invalid(source) => {
+                first_cause.get_or_insert(error(source));
+            }
+            Candidate::Trouble(trouble) => {
+                first_cause.get_or_insert(trouble);
+            }
+            Candidate::Miss => {}
+        }
+    }
+    None
+}
+
+fn judge<T>(
+    outcome: Result<Response, TransportError>,
+    host: &str,
+    validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
+) -> (Candidate<T>, Verdict, Option<String>) {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(source) => {
+            let note = source.to_string();
+            let host = host.to_owned();
+            let trouble = Candidate::Trouble(DiscoveryError::Unreachable { host, source });
+            return (trouble, Verdict::Failed, Some(note));
+        }
+    };
+    let status = response.status();
+    if status.is_server_error() || status.as_u16() == 429 {
+        let trouble = Candidate::Trouble(DiscoveryError::Unavailable {
+            host: host.to_owned(),
+            status: status.as_u16(),
+            after: retry_after(response.headers()),
+        });
+        return (trouble, Verdict::Failed, None);
+    }
+    if status.as_u16() != 200 {
+        return (Candidate::Miss, Verdict::Miss, None);
+    }
+    let document = match json::object(response.headers(), response.body()) {
+        Ok(document) => document,
+        Err(error) => return (Candidate::Miss, Verdict::Miss, Some(error.to_string())),
+    };
+    match validate(&document) {
+        Ok(found) => (Candidate::Found(found), Verdict::Ok, None),
+        Err(error) => {
+            let note = error.to_string();
+            (Candidate::Invalid(error), Verdict::Failed, Some(note))
+        }
+    }
+}
+
+fn get(url: &Url) -> Request {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = uri(url);
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(
+        "mcp-protocol-version",
+        HeaderValue::from_static(probe::PROTOCOL_VERSION),
+    );
+    request
+}

@@ -1,0 +1,260 @@
+//! The thin driver: runs the request and response pairs over a [`Transport`].
+
+mod discover;
+mod failed;
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, header::RETRY_AFTER};
+
+pub use self::{
+    discover::{Discovery, DiscoveryError, OpenServer, ProtectedServer},
+    failed::{Failed, Recoverable},
+};
+use crate::{
+    authorization::{self, PendingAuthorization, Target},
+    callback::ValidatedCallback,
+    client::Registration,
+    connection::Connection,
+    metadata::AuthorizationServer,
+    recovery::Recovery,
+    registration::{self, RegistrationError},
+    report::{Actor, Report, Step, Verdict},
+    revocation::{self, Revocation, RevocationError, TokenKind},
+    scope::Scopes,
+    settings::Settings,
+    time::{Clock, Random},
+    token::{self, TokenError},
+    transport::{Leg, Request, Response, Transport, TransportError, TransportFailure},
+    url_policy::Endpoint,
+};
+
+/// A client of MCP authorization: settings, and the world passed in. Cheap to clone.
+#[derive(Clone)]
+pub struct AuthClient {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: Arc<Settings>,
+}
+
+impl AuthClient {
+    /// A client over a transport, a clock and a source of randomness.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            transport,
+            clock,
+            random,
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The clock it goes by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Registers at an authorization server (RFC 7591). One registration serves every flow with
+    /// the same issuer and redirect URI: keep it. Fails with `Refused` where the server has no
+    /// registration endpoint.
+    pub async fn register(
+        &self,
+        server: &AuthorizationServer,
+        scopes: &Scopes,
+    ) -> Result<Registration, Failed<RegistrationError>> {
+        let mut report = Report::new();
+        let host = server.issuer.host();
+        let Some(request) = registration::request(server, scopes, &self.settings) else {
+            let error = RegistrationError::Refused {
+                host,
+                status: 404,
+                error: None,
+            };
+            return Err(Failed::new(error, report));
+        };
+        const RULE: &str = "dynamic client registration (RFC 7591 §3)";
+        let outcome = match self
+            .send(Leg::Registration, request, RULE, &mut report)
+            .await
+        {
+            Ok(response) => {
+                registration::process(server, &response, &self.settings, self.clock.now())
+            }
+            Err(source) => Err(RegistrationError::Transport { host, source }),
+        };
+        finish(outcome, report)
+    }
+
+    /// Begins a flow: the URL to send the user to, and the record that waits for the callback.
+    /// Nothing is sent.
+    pub fn begin(
+        &self,
+        target: Target,
+        server: &AuthorizationServer,
+        registration: Registration,
+    ) -> (Endpoint, PendingAuthorization) {
+        authorization::begin(
+            target,
+            server,
+            registration,
+            &*self.random,
+            self.clock.now(),
+        )
+    }
+
+    /// Exchanges the code of a validated callback for tokens (RFC 6749 §4.1.3). Consumes the
+    /// callback, since a code is good for one request only.
+    pub async fn exchange(
+        &self,
+        callback: ValidatedCallback,
+    ) -> Result<Connection, Failed<TokenError>> {
+        let mut report = Report::new();
+        let request = token::exchange_request(&callback);
+        const RULE: &str = "code exchange with PKCE and resource (RFC 6749 §4.1.3, RFC 8707)";
+        let outcome = match self.send(Leg::Token, request, RULE, &mut report).await {
+            Ok(response) => token::process_exchange(&callback, &response, self.clock.now()),
+            Err(source) => Err(TokenError::Transport {
+                host: callback.pending().token_endpoint.host(),
+                source,
+            }),
+        };
+        finish(outcome, report)
+    }
+
+    /// Refreshes a connection once (RFC 6749 §6). Who may call this and when is the business of
+    /// whoever keeps the connection: a refresh token spent twice ends the grant.
+    pub async fn refresh(&self, connection: &Connection) -> Result<Connection, Failed<TokenError>> {
+        let mut report = Report::new();
+        let request = match token::refresh_request(connection) {
+            Ok(request) => request,
+            Err(error) => return finish(Err(error), report),
+        };
+        const RULE: &str = "refresh with resource (RFC 6749 §6, RFC 8707)";
+        let outcome = match self.send(Leg::Token, request, RULE, &mut report).await {
+            Ok(response) => token::process_refresh(connection, &response, self.clock.now()),
+            Err(source) => Err(TokenError::Transport {
+                host: connection.token_endpoint.host(),
+                source,
+            }),
+        };
+        finish(outcome, report)
+    }
+
+    /// Revokes a connection's tokens, the refresh token first (RFC 7009). A server that cannot
+    /// revoke access tokens, but has revoked the refresh token, has revoked the connection.
+    pub async fn revoke(
+        &self,
+        connection: &Connection,
+    ) -> Result<Revocation, Failed<RevocationError>> {
+        let mut report = Report::new();
+        let Some(endpoint) = &connection.revocation_endpoint else {
+            return Ok(Revocation::NotOffered);
+        };
+        let host = endpoint.host();
+        let mut refresh_revoked = false;
+        for kind in [TokenKind::Refresh, TokenKind::Access] {
+            let Some(request) = revocation::request(connection, kind) else {
+                continue;
+            };
+            const RULE: &str = "revocation (RFC 7009 §2.1)";
+            let outcome = match self.send(Leg::Revocation, request, RULE, &mut report).await {
+                Ok(response) => revocation::process(&host, &response),
+                Err(source) => Err(RevocationError::Transport {
+                    host: host.clone(),
+                    source,
+                }),
+            };
+            match outcome {
+                Ok(()) => refresh_revoked |= kind == TokenKind::Refresh,
+                Err(error) if kind == TokenKind::Access && refresh_revoked => {
+                    report.note(
+                        "revocation",
+                        "the refresh token is revoked, and with it the grant",
+                        Verdict::Info,
+                        error.to_string(),
+                    );
+                }
+                Err(error) if kind == TokenKind::Refresh && error.is_unsupported_token_type() => {}
+                Err(error) => return finish(Err(error), report),
+            }
+        }
+        Ok(Revocation::Revoked)
+    }
+
+    /// Sends one request and records it.
+    async fn send(
+        &self,
+        leg: Leg,
+        request: Request,
+        rule: &str,
+        report: &mut Report,
+    ) -> Result<Response, TransportError> {
+        let method = request.method().clone();
+        let url = request.uri().to_string().parse::<url::Url>().ok();
+        let before = self.clock.now();
+        let outcome = self.transport.send(leg, request).await;
+        if let Some(url) = url {
+            let elapsed = before.until(self.clock.now());
+            let mut step = Step::request(leg.name(), &method, &url, elapsed, rule);
+            match &outcome {
+                Ok(response) => {
+                    step.status = Some(response.status().as_u16());
+                    let fine = response.status().is_success();
+                    step.verdict = if fine { Verdict::Ok } else { Verdict::Info };
+                }
+                Err(error) => {
+                    step.verdict = Verdict::Failed;
+                    step.note = Some(error.to_string());
+                }
+            }
+            report.push(step);
+        }
+        outcome
+    }
+}
+
+/// Marks the last step of a failed operation and draws the conclusion.
+fn finish<T, E: Recoverable>(outcome: Result<T, E>, mut report: Report) -> Result<T, Failed<E>> {
+    outcome.map_err(|error| {
+        if let Some(step) = report.steps.last_mut() {
+            step.verdict = Verdict::Failed;
+            step.note.get_or_insert_with(|| error.to_string());
+        }
+        Failed::new(error, report)
+    })
+}
+
+/// What to do about a request that brought no response.
+pub(crate) fn transport_recovery(error: &TransportError) -> Recovery {
+    match error.failure {
+        TransportFailure::Refused => Recovery::Reconfigure { who: Actor::Admin },
+        TransportFailure::Redirect => Recovery::Refuse,
+        TransportFailure::TooLarge => Recovery::Reconfigure { who: Actor::Vendor },
+        _ => Recovery::Retry {
+            after: error.retry_after,
+        },
+    }
+}
+
+/// `Retry-After` in seconds (RFC 9110 §10.2.3), at most an hour. The date form is not read: it
+/// needs the server's clock to agree with ours.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    const MOST: u64 = 3600;
+    let seconds = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse::<u64>();
+    Some(Duration::from_secs(seconds.ok()?.min(MOST)))
+}

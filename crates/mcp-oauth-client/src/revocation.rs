@@ -1,0 +1,132 @@
+//! Token revocation (RFC 7009).
+
+use std::time::Duration;
+
+use crate::{
+    client_auth::authenticated_form,
+    connection::Connection,
+    json,
+    oauth_error::OAuthError,
+    recovery::Recovery,
+    report::Actor,
+    secret::Secret,
+    transport::{Request, Response, TransportError},
+};
+
+/// Which token is revoked; the hint a server finds it by (RFC 7009 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The refresh token: with it, servers end the whole grant.
+    Refresh,
+    /// The access token.
+    Access,
+}
+
+impl TokenKind {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh_token",
+            Self::Access => "access_token",
+        }
+    }
+
+    fn of(self, connection: &Connection) -> Option<&Secret> {
+        match self {
+            Self::Refresh => connection.tokens.refresh_token.as_ref(),
+            Self::Access => Some(&connection.tokens.access_token),
+        }
+    }
+}
+
+/// What became of a connection's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The authorization server has revoked them.
+    Revoked,
+    /// The authorization server offers no revocation.
+    NotOffered,
+}
+
+/// Why tokens were not revoked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RevocationError {
+    /// No usable answer came.
+    #[error("{host} could not be asked to revoke: {source}")]
+    Transport {
+        /// The revocation endpoint's host.
+        host: String,
+        /// What went wrong.
+        source: TransportError,
+    },
+    /// The server is in trouble or asks us to slow down (RFC 7009 §2.2.1).
+    #[error("{host} cannot revoke right now (status {status})")]
+    Unavailable {
+        /// The revocation endpoint's host.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// How long to wait, if it said.
+        after: Option<Duration>,
+    },
+    /// The server refused to revoke.
+    #[error("{host} refused to revoke (status {status}{})", .error.as_ref().map(|e| format!(", {e}")).unwrap_or_default())]
+    Refused {
+        /// The revocation endpoint's host.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the server said.
+        error: Option<OAuthError>,
+    },
+}
+
+impl RevocationError {
+    /// What to do about it.
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            Self::Transport { source, .. } => crate::driver::transport_recovery(source),
+            Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
+            Self::Refused { .. } => Recovery::Reconfigure { who: Actor::Vendor },
+        }
+    }
+
+    /// Whether the server cannot revoke this kind of token at all (RFC 7009 §2.2.1), as with
+    /// access tokens that are JWTs.
+    pub fn is_unsupported_token_type(&self) -> bool {
+        matches!(self, Self::Refused { error: Some(error), .. } if error.is("unsupported_token_type"))
+    }
+}
+
+/// The request that revokes one token of a connection (RFC 7009 §2.1); nothing if the server has
+/// no endpoint for it or the connection no such token.
+pub fn request(connection: &Connection, kind: TokenKind) -> Option<Request> {
+    let endpoint = connection.revocation_endpoint.as_ref()?;
+    let token = kind.of(connection)?;
+    Some(authenticated_form(
+        endpoint,
+        &connection.registration,
+        &[("token", token.expose()), ("token_type_hint", kind.hint())],
+    ))
+}
+
+/// Reads the answer (RFC 7009 §2.2): success also for tokens the server does not know.
+pub fn process(host: &str, response: &Response) -> Result<(), RevocationError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    if status.is_server_error() || status.as_u16() == 429 {
+        return Err(RevocationError::Unavailable {
+            host: host.to_owned(),
+            status: status.as_u16(),
+            after: crate::driver::retry_after(response.headers()),
+        });
+    }
+    let body = json::object(response.headers(), response.body());
+    Err(RevocationError::Refused {
+        host: host.to_owned(),
+        status: status.as_u16(),
+        error: body.ok().as_ref().and_then(OAuthError::from_json),
+    })
+}
