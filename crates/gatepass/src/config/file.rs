@@ -1,0 +1,168 @@
+//! `gatepass.toml` as it is written; unknown keys are errors, so that a typo is never a setting
+//! that silently does nothing.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{ConfigError, Origin};
+
+/// The file's keys. Those that have a flag are read as the flag is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) listen: Option<Spanned<String>>,
+    pub(super) public_url: Option<Spanned<String>>,
+    pub(super) data_dir: Option<Spanned<String>>,
+    pub(super) database_url: Option<Spanned<String>>,
+    pub(super) behind_proxy: Option<Spanned<bool>>,
+    pub(super) demo: Option<Spanned<bool>>,
+    pub(super) model_url: Option<Spanned<String>>,
+    pub(super) model_key: Option<Spanned<String>>,
+    pub(super) egress: Option<Spanned<String>>,
+    pub(super) egress_allow: Option<Spanned<Vec<String>>>,
+    pub(super) tls_ca: Option<Spanned<Vec<String>>>,
+    pub(super) client_metadata_url: Option<Spanned<String>>,
+    pub(super) log: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) servers: Vec<Spanned<ServerEntry>>,
+    #[serde(default)]
+    pub(super) clients: Vec<Spanned<ClientEntry>>,
+    #[serde(default)]
+    pub(super) models: Vec<ModelEntry>,
+    #[serde(default)]
+    pub(super) issuers: Vec<Spanned<IssuerEntry>>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+}
+
+/// `[[servers]]`: a server offered to everyone.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerEntry {
+    pub(super) name: String,
+    pub(super) url: String,
+    pub(super) description: Option<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+}
+
+/// `[[clients]]`: a client registered by hand at one issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientEntry {
+    pub(super) issuer: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: Option<String>,
+    pub(super) client_secret_env: Option<String>,
+    pub(super) auth_method: Option<String>,
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// `[[models]]`: a model to offer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ModelEntry {
+    /// The model's id at its endpoint.
+    pub id: String,
+    /// Its name in the UI; the id if absent.
+    pub label: Option<String>,
+}
+
+/// `[[issuers]]`: an exception for one issuer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerEntry {
+    pub(super) issuer: String,
+    #[serde(default)]
+    pub(super) allow_missing_s256: bool,
+}
+
+/// `[limits]`: rates, sizes and times. A rate of 0 is no limit.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// API requests per minute of one owner.
+    pub requests_per_minute: u32,
+    /// Requests per minute of one owner that make us call other servers.
+    pub outbound_per_minute: u32,
+    /// How many times an owner's rate one client address may use, since people share addresses.
+    pub owners_per_address: u32,
+    /// Longest message a person may send, in bytes.
+    pub message_bytes: usize,
+    /// Days after its last use that a connection is kept.
+    pub connection_days: u32,
+    /// Most rounds of tool calls in one turn.
+    pub tool_rounds: u32,
+    /// Longest time of one tool call, in seconds.
+    pub tool_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 600,
+            outbound_per_minute: 240,
+            owners_per_address: 20,
+            message_bytes: 256 * 1024,
+            connection_days: 30,
+            tool_rounds: 16,
+            tool_seconds: 120,
+        }
+    }
+}
+
+/// A file that was read, with its text, so that positions can be named.
+#[derive(Debug)]
+pub(super) struct Loaded<'a> {
+    pub(super) file: File,
+    text: String,
+    path: &'a Path,
+}
+
+impl<'a> Loaded<'a> {
+    pub(super) fn read(path: &'a Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, text)
+    }
+
+    fn parse(path: &'a Path, text: String) -> Result<Self, ConfigError> {
+        match toml::from_str(&text) {
+            Ok(file) => Ok(Self { file, text, path }),
+            Err(error) => {
+                let start = error.span().map_or(0, |span| span.start);
+                let (line, column) = position(&text, start);
+                Err(ConfigError::Syntax {
+                    path: path.to_owned(),
+                    line,
+                    column,
+                    // The message never quotes the file's values, which may be secrets.
+                    message: error.message().to_owned(),
+                })
+            }
+        }
+    }
+
+    /// The line at which a value stands.
+    pub(super) fn origin<T>(&self, value: &Spanned<T>) -> Origin {
+        let (line, _) = position(&self.text, value.span().start);
+        Origin::File(self.path.to_owned(), line)
+    }
+}
+
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count()
+        + 1;
+    (line, column)
+}

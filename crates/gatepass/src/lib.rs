@@ -1,0 +1,16 @@
+//! The `gatepass` binary as a library, so that its tests run the real server.
+#![deny(missing_docs)]
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod ops;
+pub mod pages;
+pub mod problem;
+pub mod router;
+pub mod routes;
+pub mod serve;
+pub mod system;
+pub mod telemetry;
+pub mod ui;

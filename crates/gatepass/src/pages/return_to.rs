@@ -1,0 +1,143 @@
+//! Where a full-page flow comes back to: a page of ours and nothing else.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// Longest path kept, in bytes: it travels in the flow's cookie.
+const LONGEST: usize = 512;
+
+/// A path with query on our own origin. Everything that a browser could read as another origin is
+/// refused: `//host`, `/\host`, control characters, dot segments that leave `//` behind, and the
+/// same written with percent signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReturnTo(String);
+
+/// The text is not a path of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("returnTo must be a path on this origin, such as /c/123")]
+pub struct NotAPath;
+
+impl ReturnTo {
+    /// The front page.
+    pub fn home() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// Reads a path; its fragment is dropped.
+    pub fn parse(text: &str) -> Result<Self, NotAPath> {
+        let text = text.split('#').next().unwrap_or_default();
+        let harmless = text.len() <= LONGEST
+            && text.starts_with('/')
+            && !text.contains(['\\', '\u{fffd}'])
+            && !text.chars().any(|c| c.is_control() || c.is_whitespace());
+        if !harmless || hides_a_separator(text) {
+            return Err(NotAPath);
+        }
+        let base = Url::parse("https://gatepass.invalid/").map_err(|_| NotAPath)?;
+        let url = base.join(text).map_err(|_| NotAPath)?;
+        if url.origin() != base.origin()
+            || !url.username().is_empty()
+            || url.path().starts_with("//")
+            || url.path() == "/api"
+            || url.path().starts_with("/api/")
+        {
+            return Err(NotAPath);
+        }
+        Ok(Self(match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        }))
+    }
+
+    /// The path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether the path part hides a slash, a backslash or a control character behind percent signs,
+/// once or several times over.
+fn hides_a_separator(text: &str) -> bool {
+    let path = text.split('?').next().unwrap_or_default().as_bytes();
+    path.windows(3).any(|part| match part {
+        [b'%', high, low] => {
+            let hex = |digit: &u8| char::from(*digit).to_digit(16);
+            match (hex(high), hex(low)) {
+                (Some(high), Some(low)) => {
+                    let byte = high * 16 + low;
+                    byte < 0x20 || byte == 0x7f || [0x25, 0x2f, 0x5c].contains(&byte)
+                }
+                _ => true,
+            }
+        }
+        _ => false,
+    })
+}
+
+impl TryFrom<String> for ReturnTo {
+    type Error = NotAPath;
+
+    fn try_from(text: String) -> Result<Self, NotAPath> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ReturnTo> for String {
+    fn from(path: ReturnTo) -> Self {
+        path.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_ours_are_kept_and_lose_their_fragment() {
+        for (given, kept) in [
+            ("/", "/"),
+            ("/c/0193", "/c/0193"),
+            ("/servers?add=1&next=//x", "/servers?add=1&next=//x"),
+            ("/c/1#draft", "/c/1"),
+            ("/a/./b/../c", "/a/c"),
+            ("/caf\u{e9}", "/caf%C3%A9"),
+            ("/a%20b", "/a%20b"),
+        ] {
+            assert_eq!(ReturnTo::parse(given).unwrap().as_str(), kept, "{given}");
+        }
+    }
+
+    #[test]
+    fn other_origins_are_refused_however_they_are_written() {
+        for given in [
+            "",
+            "c/1",
+            "https://evil.example/",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " /c",
+            "/..//evil.example",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "/%2fevil.example",
+            "/%2F%2Fevil.example",
+            "/%5cevil.example",
+            "/%252fevil.example",
+            "/%0d%0aSet-Cookie:x",
+            "/%09/evil.example",
+            "/%zz",
+            "javascript:alert(1)",
+            "/api/mcp/oauth/callback?code=x",
+            "/api",
+            "#flow=1",
+        ] {
+            assert_eq!(ReturnTo::parse(given), Err(NotAPath), "{given:?}");
+        }
+        assert!(ReturnTo::parse(&format!("/{}", "a".repeat(600))).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! All routes, and what a request passes through on its way to them.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+
+use crate::{
+    app::App,
+    http::{csrf, headers, host, observe, owner, panics, rate::Cost},
+    ops,
+    problem::{self, Kind, Problem},
+    routes::openapi,
+    ui,
+};
+
+/// Largest body of a call, in bytes; a message may be larger.
+const BODY: usize = 256 * 1024;
+/// Longest pause while a body arrives.
+const BODY_PAUSE: Duration = Duration::from_secs(20);
+/// Longest time for a call that answers at once, those to other servers included.
+const CALL: Duration = Duration::from_secs(60);
+
+/// The whole service, for an installation listening on `bound`.
+pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
+    let (calls, description) = openapi::documented().split_for_parts();
+    let calls = calls
+        .layer(middleware::from_fn_with_state(
+            (Arc::clone(app), Cost::Own),
+            owner::session,
+        ))
+        .layer(middleware::from_fn(in_time));
+    let router = Router::new()
+        .merge(calls)
+        .route("/api/openapi.json", get(openapi::serve(description)))
+        .route("/problems/{slug}", get(problem::page))
+        .route("/healthz", get(ops::healthz))
+        .route("/metrics", get(ops::metrics))
+        .fallback(ui::serve)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(csrf::layer(&app.public)?)
+        .layer(CatchPanicLayer::custom(panics::answer))
+        .layer(middleware::from_fn_with_state(
+            host::Hosts::new(&app.public, bound),
+            host::check,
+        ))
+        .layer(middleware::from_fn_with_state(
+            app.public.is_https(),
+            headers::add,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            observe::observe,
+        ))
+        .with_state(Arc::clone(app));
+    Ok(router)
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        Kind::MethodNotAllowed,
+        "This address does not take that method.",
+    )
+}
+
+/// Ends a call that takes too long.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(CALL, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            Kind::RequestTimeout,
+            "No answer came within a minute. Nothing is lost; try again.",
+        )
+        .into_response(),
+    }
+}

@@ -1,0 +1,191 @@
+//! `gatepass serve`: from configuration to a running server, and its end.
+
+use std::{
+    io::{IsTerminal, Write, stderr},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    config::{Config, PublicUrl},
+    http::{cookies::Cookies, rate::Rates},
+    router::router,
+    system::{SystemClock, SystemRandom},
+};
+
+/// How long open requests may take to end once the server is told to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server that runs until it is told to end.
+pub struct Server {
+    app: Arc<App>,
+    bound: SocketAddr,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let server = start(config).await?;
+    announce(&server);
+    let ending = server.app.ending.clone();
+    tokio::spawn(async move {
+        signalled().await;
+        tracing::info!("ending");
+        ending.cancel();
+    });
+    server.ended().await
+}
+
+/// Opens the store, binds, and serves in the background.
+pub async fn start(config: Config) -> anyhow::Result<Server> {
+    let metrics = recorder()?;
+    let listener = TcpListener::bind(config.listen.value)
+        .await
+        .with_context(|| {
+            format!(
+                "{}: cannot listen on {}",
+                config.listen.origin, config.listen.value
+            )
+        })?;
+    let bound = listener.local_addr()?;
+    let public = config.public_url(bound);
+    let app = Arc::new(App {
+        cookies: Cookies::new(&public),
+        rates: Rates::new(&config.limits),
+        public,
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        metrics,
+        ending: CancellationToken::new(),
+        config,
+    });
+    let router = router(&app, bound)?;
+    tokio::spawn(upkeep(Arc::clone(&app)));
+    let ending = app.ending.clone();
+    let task = tokio::spawn(async move {
+        axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .with_graceful_shutdown(ending.cancelled_owned())
+        .await
+    });
+    Ok(Server { app, bound, task })
+}
+
+impl Server {
+    /// Where people open it.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.app.public
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// Tells it to end and waits until it has.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.app.ending.cancel();
+        self.ended().await
+    }
+
+    async fn ended(mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            outcome = &mut self.task => return Ok(outcome??),
+            () = self.app.ending.cancelled() => {}
+        }
+        match tokio::time::timeout(GRACE, &mut self.task).await {
+            Ok(outcome) => Ok(outcome??),
+            Err(_) => {
+                tracing::warn!("some requests did not end in time");
+                self.task.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Work that comes round every minute.
+async fn upkeep(app: Arc<App>) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tokio::select! {
+            _ = minute.tick() => {}
+            () = app.ending.cancelled() => return,
+        }
+        app.rates.forget_quiet();
+        app.metrics.run_upkeep();
+    }
+}
+
+/// The recorder of measurements; one per process, whatever number of servers it runs.
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static HANDLE: std::sync::Mutex<Option<PrometheusHandle>> = std::sync::Mutex::new(None);
+    let mut handle = HANDLE.lock().map_err(|_| anyhow::anyhow!("no recorder"))?;
+    if let Some(handle) = &*handle {
+        return Ok(handle.clone());
+    }
+    const SECONDS: [f64; 11] = [
+        0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0,
+    ];
+    let made = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()?;
+    *handle = Some(made.clone());
+    Ok(made)
+}
+
+async fn signalled() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}
+
+/// Says where to go: in words to a person on a terminal, as a log line otherwise.
+fn announce(server: &Server) {
+    let app = &server.app;
+    tracing::info!(url = %app.public, listen = %server.bound, "ready");
+    if !stderr().is_terminal() {
+        return;
+    }
+    let mut text = format!("\n  Gatepass {} is ready:\n\n", env!("CARGO_PKG_VERSION"));
+    text.push_str(&format!("      {}\n\n", app.public));
+    let next = match (app.config.demo.value, &app.config.model_url.value) {
+        (true, _) => {
+            "  Open it, connect “Demo notes”, and ask the demo model about your notes.\n  The demo \
+             is an authorization server, an MCP server and a rule-based model, all on this machine.\n"
+        }
+        (false, None) => {
+            "  Open it and add an MCP server. To chat, give a model too: --model-url and --model-key,\n  \
+             or start with --demo.\n"
+        }
+        (false, Some(_)) => "  Open it and add an MCP server.\n",
+    };
+    text.push_str(next);
+    text.push_str(&format!(
+        "  Data is kept in {}. Stop with Ctrl+C.\n\n",
+        app.config.data_dir.value.display()
+    ));
+    let _ = stderr().write_all(text.as_bytes());
+}
