@@ -1,0 +1,222 @@
+//! The refresh engine: one refresh per generation, whoever asks, on however many replicas.
+//!
+//! 1. Callers in this process join one flight per connection. The flight is a task of its own: a
+//!    caller who goes away cannot cancel it and lose a rotated refresh token.
+//! 2. The flight takes the row's lease by compare-and-swap. If the row has moved on meanwhile,
+//!    that generation is adopted and nothing is sent.
+//! 3. It refreshes; an unknown outcome is tried once more with the same refresh token.
+//! 4. The next generation is written before anyone sees it. Waiters and replicas adopt it.
+//!
+//! `invalid_grant` counts only if the row has not moved. A temporary failure changes nothing.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use mcp_oauth_client::{Connection, Failed, Recovery, TokenError};
+use tokio::sync::watch;
+
+use crate::{
+    connections::{Inner, Need, Opened},
+    error::CustodyError,
+    owner::Owner,
+    store::{Lease, StoreError},
+    wire::ConnectionId,
+};
+
+/// How often the row is looked at while somebody else holds the lease.
+const POLL: Duration = Duration::from_millis(50);
+/// How often a new generation is offered to the store before it is given to the page all the same.
+const WRITES: u32 = 5;
+
+type Outcome = Result<Opened, CustodyError>;
+
+/// The refreshes under way in this process, by connection.
+#[derive(Default)]
+pub(crate) struct Flights(Mutex<HashMap<ConnectionId, watch::Receiver<Option<Outcome>>>>);
+
+/// Brings a connection to where it satisfies `need`, if it does not already. `presented` is the
+/// generation that the caller came with.
+pub(crate) async fn satisfy(
+    inner: Arc<Inner>,
+    owner: &Owner,
+    newest: Opened,
+    presented: u64,
+    need: Need,
+) -> Result<Opened, CustodyError> {
+    let now = inner.clock.now();
+    let tokens = &newest.connection.tokens;
+    let wanted = match &need {
+        Need::Valid => tokens.due(now),
+        Need::Newer => newest.generation <= presented,
+        Need::Replacing(rejected) => tokens.access_token == *rejected,
+    };
+    if !wanted {
+        return Ok(newest);
+    }
+    let usable = matches!(need, Need::Valid) && !tokens.expired(now);
+    if tokens.refresh_token.is_none() && usable {
+        return Ok(newest);
+    }
+    match join(inner, owner, newest.clone()).await {
+        // The old token is good until its end: a refresh ahead of time that fails costs nothing.
+        Err(_) if usable => Ok(newest),
+        outcome => outcome,
+    }
+}
+
+/// Joins the flight of a connection, or starts it.
+async fn join(inner: Arc<Inner>, owner: &Owner, from: Opened) -> Outcome {
+    let mut landing = {
+        let flights = &inner.flights.0;
+        let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+        match flights.get(&from.id) {
+            Some(landing) => landing.clone(),
+            None => {
+                let (land, landing) = watch::channel(None);
+                flights.insert(from.id.clone(), landing.clone());
+                let (inner, owner) = (inner.clone(), owner.clone());
+                tokio::spawn(async move {
+                    let id = from.id.clone();
+                    let _done = Done { inner: &inner, id };
+                    let outcome = fly(&inner, &owner, from).await;
+                    land.send_replace(Some(outcome));
+                });
+                landing
+            }
+        }
+    };
+    let outcome = landing.wait_for(Option::is_some).await;
+    match outcome.as_deref() {
+        Ok(Some(outcome)) => outcome.clone(),
+        // The task ended without a word: it panicked, or the process is shutting down.
+        _ => Err(CustodyError::Busy),
+    }
+}
+
+/// Takes the flight off the board when it is over, however it ends.
+struct Done<'a> {
+    inner: &'a Inner,
+    id: ConnectionId,
+}
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        let flights = &self.inner.flights.0;
+        let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.remove(&self.id);
+    }
+}
+
+/// One flight: lease, refresh, write.
+async fn fly(inner: &Inner, owner: &Owner, from: Opened) -> Outcome {
+    let holder = inner.random_text();
+    let give_up = inner.clock.now().after(inner.custody.lease * 2);
+    loop {
+        let now = inner.clock.now();
+        let until = now.after(inner.custody.lease);
+        let id = &from.id;
+        let lease = inner
+            .store
+            .lease_connection(owner.id(), id, &holder, now, until);
+        match lease.await? {
+            Lease::Acquired(row) if row.generation > from.generation => {
+                release(inner, owner, id, &holder).await;
+                let sealed = row.sealed.ok_or(CustodyError::Ended)?;
+                return Ok(inner.open(owner, id, &sealed)?);
+            }
+            Lease::Acquired(_) => {
+                let outcome = refresh(inner, owner, &from).await;
+                if outcome.is_err() {
+                    release(inner, owner, id, &holder).await;
+                }
+                return outcome;
+            }
+            Lease::Held { .. } if now >= give_up => return Err(CustodyError::Busy),
+            Lease::Held { .. } => tokio::time::sleep(POLL).await,
+            Lease::Missing => {}
+        }
+        let newest = inner.newest(owner, from.clone()).await?;
+        if newest.generation > from.generation {
+            return Ok(newest);
+        }
+    }
+}
+
+async fn refresh(inner: &Inner, owner: &Owner, from: &Opened) -> Outcome {
+    let failed = match spend(inner, &from.connection).await {
+        Ok(connection) => {
+            let next = Opened {
+                id: from.id.clone(),
+                generation: from.generation + 1,
+                connection,
+            };
+            return write(inner, owner, from.generation, next).await;
+        }
+        Err(failed) => failed,
+    };
+    if failed.recovery() == Recovery::Reauthorize {
+        // Somebody without a lease (an older release, a restored backup) may have been faster.
+        let newest = inner.newest(owner, from.clone()).await?;
+        if newest.generation > from.generation {
+            return Ok(newest);
+        }
+    }
+    Err(CustodyError::of_refresh(failed))
+}
+
+/// Spends the refresh token; once more if nobody knows what became of it.
+async fn spend(inner: &Inner, connection: &Connection) -> Result<Connection, Failed<TokenError>> {
+    match inner.tokens.refresh(connection).await {
+        Err(failed) if failed.error().outcome_unknown() => inner.tokens.refresh(connection).await,
+        outcome => outcome,
+    }
+}
+
+/// Writes a new generation before anyone sees it. If the store stays away, the page gets it all
+/// the same: it carries the only copy of tokens that are already spent elsewhere, and the store
+/// takes it over at the next use.
+async fn write(inner: &Inner, owner: &Owner, from: u64, next: Opened) -> Outcome {
+    let sealed = inner.seal(owner, &next.id, next.generation, &next.connection);
+    let row = inner.row(owner, &next.id, next.generation, sealed);
+    let mut pause = Duration::from_millis(20);
+    for attempt in 1..=WRITES {
+        match inner.store.advance_connection(from, &row).await {
+            Ok(true) => return Ok(next),
+            Ok(false) => return overtaken(inner, owner, next).await,
+            Err(error @ StoreError::Unavailable { .. }) if attempt < WRITES => {
+                tracing::warn!(%error, attempt, "a new generation could not be written yet");
+                tokio::time::sleep(pause).await;
+                pause *= 3;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a new generation could not be written; the page carries it");
+                return Ok(next);
+            }
+        }
+    }
+    Ok(next)
+}
+
+/// The row was not where it was left: the connection has ended meanwhile, and then the tokens just
+/// won must not stay alive either; or it has moved on, and then that is the truth.
+async fn overtaken(inner: &Inner, owner: &Owner, next: Opened) -> Outcome {
+    let row = inner.store.connection(owner.id(), &next.id).await?;
+    match row.and_then(|row| row.sealed) {
+        Some(sealed) => Ok(inner.open(owner, &next.id, &sealed)?),
+        None => {
+            crate::disconnect::revoke_later(inner, &next.connection).await;
+            Err(CustodyError::Ended)
+        }
+    }
+}
+
+async fn release(inner: &Inner, owner: &Owner, id: &ConnectionId, holder: &str) {
+    let release = inner.store.release_connection(owner.id(), id, holder);
+    if let Err(error) = release.await {
+        // It lapses by itself.
+        tracing::warn!(%error, "a lease could not be given back");
+    }
+}

@@ -1,0 +1,171 @@
+//! Dynamic registrations: one per issuer and redirect URI, secret included, made once and reused
+//! by everybody.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use mcp_oauth_client::{Clock, Issuer, Random, Registration};
+use zeroize::Zeroizing;
+
+use crate::{
+    keyring::KeyRing,
+    seal::ServerPurpose,
+    store::{RegistrationRow, Store, StoreError},
+};
+
+type Key = (String, String);
+
+/// The keeper of registrations. Cheap to clone.
+#[derive(Clone)]
+pub struct Registrations {
+    store: Arc<dyn Store>,
+    keys: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// One registration at a time per issuer and redirect URI in this process.
+    turns: Arc<Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>>,
+}
+
+/// Why there is no registration.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationsError<E> {
+    /// The store failed.
+    #[error("{0}. Try again.")]
+    Store(#[from] StoreError),
+    /// Registering failed.
+    #[error("{0}")]
+    Register(E),
+}
+
+impl Registrations {
+    /// A keeper over a store and the master keys.
+    pub fn new(
+        store: Arc<dyn Store>,
+        keys: Arc<KeyRing>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            store,
+            keys,
+            clock,
+            random,
+            turns: Arc::default(),
+        }
+    }
+
+    /// The registration kept for an issuer and a redirect URI. One whose secret has expired, or
+    /// that cannot be opened, is forgotten.
+    pub async fn kept(
+        &self,
+        issuer: &Issuer,
+        redirect_uri: &str,
+    ) -> Result<Option<Registration>, StoreError> {
+        let row = self
+            .store
+            .registration(issuer.as_str(), redirect_uri)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        match self.open(&row) {
+            Some(kept) if !kept.secret_expired(self.clock.now()) => Ok(Some(kept)),
+            _ => {
+                self.store
+                    .forget_registration(&row.issuer, &row.redirect_uri, &row.version)
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The registration kept, or the one that `register` makes. Starts at the same time wait for
+    /// one another; if another replica was faster, its registration is taken.
+    pub async fn get_or_register<E, F>(
+        &self,
+        issuer: &Issuer,
+        redirect_uri: &str,
+        register: impl FnOnce() -> F,
+    ) -> Result<Registration, RegistrationsError<E>>
+    where
+        F: Future<Output = Result<Registration, E>>,
+    {
+        if let Some(kept) = self.kept(issuer, redirect_uri).await? {
+            return Ok(kept);
+        }
+        let key = (issuer.to_string(), redirect_uri.to_owned());
+        let turn = self.board().entry(key.clone()).or_default().clone();
+        let outcome = async {
+            let _turn = turn.lock().await;
+            if let Some(kept) = self.kept(issuer, redirect_uri).await? {
+                return Ok(kept);
+            }
+            let made = register().await.map_err(RegistrationsError::Register)?;
+            let row = self.store.add_registration(&self.seal(&made)).await?;
+            Ok(self.open(&row).unwrap_or(made))
+        }
+        .await;
+        let mut board = self.board();
+        // The board's own copy and ours.
+        if Arc::strong_count(&turn) <= 2 {
+            board.remove(&key);
+        }
+        drop(board);
+        outcome
+    }
+
+    /// Forgets a dynamic registration that the authorization server does not know any more, unless
+    /// another has taken its place. Other kinds are not ours to forget.
+    pub async fn forget(&self, registration: &Registration) -> Result<bool, StoreError> {
+        let issuer = registration.issuer.as_str();
+        let redirect_uri = &registration.redirect_uri;
+        match self.store.registration(issuer, redirect_uri).await? {
+            Some(row)
+                if self
+                    .open(&row)
+                    .is_none_or(|kept| kept.client_id == registration.client_id) =>
+            {
+                self.store
+                    .forget_registration(issuer, redirect_uri, &row.version)
+                    .await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn seal(&self, registration: &Registration) -> RegistrationRow {
+        let issuer = registration.issuer.to_string();
+        let redirect_uri = registration.redirect_uri.clone();
+        let plain = Zeroizing::new(serde_json::to_vec(registration).unwrap_or_default());
+        let binding = binding(&issuer, &redirect_uri);
+        let purpose = ServerPurpose::Registration;
+        let mut version = [0; 16];
+        self.random.fill(&mut version);
+        RegistrationRow {
+            sealed: self
+                .keys
+                .seal_for_server(purpose, &binding, &*self.random, &plain),
+            version: URL_SAFE_NO_PAD.encode(version),
+            created_at: self.clock.now(),
+            issuer,
+            redirect_uri,
+        }
+    }
+
+    fn open(&self, row: &RegistrationRow) -> Option<Registration> {
+        let binding = binding(&row.issuer, &row.redirect_uri);
+        let purpose = ServerPurpose::Registration;
+        let plain = self.keys.open_for_server(purpose, &binding, &row.sealed);
+        serde_json::from_slice(&plain.ok()?).ok()
+    }
+
+    fn board(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<tokio::sync::Mutex<()>>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn binding(issuer: &str, redirect_uri: &str) -> String {
+    format!("{issuer} {redirect_uri}")
+}
