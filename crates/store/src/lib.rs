@@ -1,1 +1,14 @@
-#![doc = "stub"]
+//! Storage over SQLite (one machine) and PostgreSQL (several).
+//!
+//! Both engines run the same statements; what differs is in [`pool`] and in `migrations/`.
+#![deny(missing_docs)]
+
+mod connections;
+mod error;
+mod flows;
+mod outbox;
+pub mod pool;
+mod registrations;
+mod sweep;
+
+pub use pool::{Database, OpenError};
