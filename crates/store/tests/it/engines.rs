@@ -1,0 +1,48 @@
+//! Runs a test on every engine.
+
+use gatepass_connections::{ConnectionId, FlowId, OwnerId, Sealed, store::ConnectionRow};
+use gatepass_store::Database;
+use mcp_oauth_client::Timestamp;
+
+use crate::postgres::Postgres;
+
+/// A fresh database of each engine.
+pub async fn each(test: impl AsyncFn(Database)) {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Database::sqlite(&folder.path().join("test.db"))
+        .await
+        .unwrap();
+    test(sqlite.clone()).await;
+    sqlite.close().await;
+
+    let server = Postgres::start();
+    let postgres = Database::postgres(&server.database().await).await.unwrap();
+    test(postgres.clone()).await;
+    postgres.close().await;
+}
+
+pub fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+pub fn owner(name: u8) -> OwnerId {
+    OwnerId::from_bytes([name; 32])
+}
+
+pub fn connection(name: &str) -> ConnectionId {
+    ConnectionId::from_text(name)
+}
+
+pub fn flow(name: char) -> FlowId {
+    FlowId::parse(&name.to_string().repeat(22)).unwrap()
+}
+
+pub fn row(id: &str, of: u8, generation: u64) -> ConnectionRow {
+    ConnectionRow {
+        id: connection(id),
+        owner: owner(of),
+        generation,
+        sealed: Some(Sealed::from_text(format!("seal-{generation}"))),
+        expires_at: at(1_000_000),
+    }
+}
