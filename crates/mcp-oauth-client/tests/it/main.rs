@@ -1,4 +1,9 @@
 //! The protocol against a recording transport: whole operations, every request seen.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod callback;
 mod discovery;

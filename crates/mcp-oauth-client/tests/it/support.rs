@@ -49,9 +49,11 @@ pub enum Reply {
     Fails(TransportFailure),
 }
 
+type Replies = Vec<Arc<dyn Fn() -> Reply + Send + Sync>>;
+
 #[derive(Default)]
 pub struct World {
-    replies: Mutex<HashMap<String, Vec<Arc<dyn Fn() -> Reply + Send + Sync>>>>,
+    replies: Mutex<HashMap<String, Replies>>,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -63,9 +65,7 @@ impl World {
     /// The well-behaved pair of an MCP server and its authorization server.
     pub fn well_behaved() -> Arc<Self> {
         let world = Self::new();
-        world.challenge(&format!(
-            r#"Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="notes:read""#
-        ));
+        world.challenge(r#"Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="notes:read""#);
         world.json(
             "GET https://mcp.example/.well-known/oauth-protected-resource/mcp",
             json!({"resource": MCP, "authorization_servers": [AS], "scopes_supported": ["a", "b"]}),

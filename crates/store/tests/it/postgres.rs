@@ -37,8 +37,11 @@ fn unprivileged(program: &Path) -> Command {
         use std::os::unix::fs::MetadataExt;
         own.uid() == 0
     }) {
-        let mut command = Command::new("runuser");
-        command.args(["-u", "postgres", "--"]).arg(program);
+        // Executes the program in its own place, so that killing the child kills the server.
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+            .arg(program);
         command
     } else {
         Command::new(program)
