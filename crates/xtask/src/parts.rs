@@ -22,13 +22,12 @@ pub(crate) enum Lane {
     Built,
 }
 
+/// One part of a test run.
 pub(crate) struct Part {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub lane: Lane,
-    /// Only with `--full` or by name.
-    pub full_only: bool,
-    pub run: fn(&Shell) -> Result<()>,
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) lane: Lane,
+    pub(crate) run: fn(&Shell) -> Result<()>,
 }
 
 pub(crate) const PARTS: [Part; 8] = [
@@ -36,14 +35,12 @@ pub(crate) const PARTS: [Part; 8] = [
         name: "fmt",
         about: "Rust formatting",
         lane: Lane::Cargo,
-        full_only: false,
         run: |shell| shell.run(shell.cargo().args(["fmt", "--all", "--check"])),
     },
     Part {
         name: "clippy",
         about: "Rust lints, warnings are errors",
         lane: Lane::Cargo,
-        full_only: false,
         run: |shell| {
             shell.run(shell.cargo().args([
                 "clippy",
@@ -60,14 +57,12 @@ pub(crate) const PARTS: [Part; 8] = [
         name: "nextest",
         about: "Rust unit and integration tests, SQLite and PostgreSQL",
         lane: Lane::Cargo,
-        full_only: false,
         run: nextest,
     },
     Part {
         name: "doctests",
         about: "examples in the Rust documentation",
         lane: Lane::Cargo,
-        full_only: false,
         run: |shell| {
             shell.run(
                 shell
@@ -80,28 +75,24 @@ pub(crate) const PARTS: [Part; 8] = [
         name: "ui",
         about: "UI types, unit tests, build and size budget",
         lane: Lane::Beside,
-        full_only: false,
         run: ui::test,
     },
     Part {
         name: "e2e",
         about: "the main job in Chromium and against third-party servers",
         lane: Lane::Built,
-        full_only: false,
         run: e2e,
     },
     Part {
         name: "conformance",
         about: "the official MCP suite against the demo's servers",
         lane: Lane::Built,
-        full_only: false,
         run: conformance,
     },
     Part {
         name: "deny",
         about: "dependencies: bans, licences, sources",
-        lane: Lane::Built,
-        full_only: true,
+        lane: Lane::Beside,
         run: |shell| {
             let deny = tools::cargo_tool(shell, DENY.0, DENY.1)?;
             shell.run(
@@ -126,11 +117,15 @@ fn e2e(shell: &Shell) -> Result<()> {
     let chromium = tools::chromium(shell)?;
     node::install(shell, "e2e")?;
     ui::build(shell)?;
-    shell.run(shell.cargo().args(["build", "--locked", "-p", "gatepass"]))?;
+    build_programs(shell)?;
     shell.run(
         node::npm(shell, "e2e")
             .arg("test")
             .env("GATEPASS_BIN", shell.target().join("debug/gatepass"))
+            .env(
+                "GATEPASS_DEMO_BIN",
+                shell.target().join("debug/gatepass-demo"),
+            )
             .env("CHROMIUM", chromium),
     )
 }
@@ -138,13 +133,19 @@ fn e2e(shell: &Shell) -> Result<()> {
 fn conformance(shell: &Shell) -> Result<()> {
     node::require(shell)?;
     node::install(shell, "conformance")?;
-    shell.run(
-        shell
-            .cargo()
-            .args(["build", "--locked", "-p", "gatepass-demo"]),
-    )?;
+    build_programs(shell)?;
     shell.run(node::npm(shell, "conformance").arg("test").env(
         "GATEPASS_DEMO_BIN",
         shell.target().join("debug/gatepass-demo"),
     ))
+}
+
+/// Builds the binaries. Asking for the tests too gives the dependencies the features that the
+/// `nextest` part has built them with, so that nothing is compiled a second time.
+fn build_programs(shell: &Shell) -> Result<()> {
+    shell.run(
+        shell
+            .cargo()
+            .args(["build", "--workspace", "--bins", "--tests", "--locked"]),
+    )
 }

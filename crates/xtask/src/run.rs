@@ -1,5 +1,6 @@
 //! `cargo xtask run`: from a fresh clone to a running server.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -12,17 +13,14 @@ Build the UI and the server (dev profile), then start it
 
 Usage: cargo xtask run [-- <arguments of `gatepass serve`>]
 
-What did not change since the last run is not built again. With no arguments, no gatepass.toml
-and no model in the environment (GATEPASS_MODEL_URL, OPENAI_BASE_URL, OPENAI_API_KEY) the server
-starts with the demo provider: an authorization server, a protected MCP server and a demo model.
+What did not change since the last run is not built again. With no arguments and nothing in the
+environment that configures it (GATEPASS_…, OPENAI_BASE_URL, OPENAI_API_KEY) the server starts with
+the demo provider: an authorization server, a protected MCP server and a demo model.
 
 Examples:
   cargo xtask run
   cargo xtask run -- --listen 127.0.0.1:8080 --demo
   OPENAI_API_KEY=… cargo xtask run";
-
-/// Any of these set means that the user has a model of their own.
-const MODEL_VARIABLES: [&str; 3] = ["GATEPASS_MODEL_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"];
 
 pub(crate) fn main(args: &[String]) -> Result<()> {
     if matches!(args.first().map(String::as_str), Some("--help" | "-h")) {
@@ -38,17 +36,20 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     shell.say("Building the server");
     shell.run(shell.cargo().args(["build", "-p", "gatepass"]))?;
 
-    let configured = !args.is_empty()
-        || shell.path("gatepass.toml").is_file()
-        || MODEL_VARIABLES
-            .iter()
-            .any(|name| std::env::var_os(name).is_some());
+    let configured = !args.is_empty() || std::env::vars_os().any(|(name, _)| configures(&name));
     let mut server = shell.command(shell.target().join("debug/gatepass"));
     server.arg("serve").args(args);
     if !configured {
         server.arg("--demo");
     }
     become_program(server)
+}
+
+/// Whether a variable of this name says how to run the server or which model to use.
+fn configures(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("GATEPASS_")
+        || name == "OPENAI_BASE_URL"
+        || name == "OPENAI_API_KEY"
 }
 
 /// The server takes this process's place, so that signals and the exit code are its own.

@@ -7,9 +7,9 @@ use anyhow::Result;
 
 /// One part that has run.
 pub(crate) struct Finished {
-    pub name: &'static str,
-    pub took: Duration,
-    pub failure: Option<String>,
+    pub(crate) name: &'static str,
+    pub(crate) took: Duration,
+    pub(crate) failure: Option<String>,
 }
 
 /// Runs a part and takes its time.

@@ -23,28 +23,16 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The parts named, or all that run by default.
+/// The parts named, or all.
 fn choose(args: &[String]) -> Result<Vec<&'static Part>> {
-    let mut full = false;
-    let mut named = Vec::new();
     for arg in args {
-        if arg == "--full" {
-            full = true;
-        } else if PARTS.iter().any(|part| part.name == arg) {
-            named.push(arg.as_str());
-        } else {
+        if !PARTS.iter().any(|part| part.name == arg) {
             bail!("test has no part or option `{arg}`\n\n{}", help());
         }
     }
     Ok(PARTS
         .iter()
-        .filter(|part| {
-            if named.is_empty() {
-                full || !part.full_only
-            } else {
-                named.contains(&part.name)
-            }
-        })
+        .filter(|part| args.is_empty() || args.iter().any(|arg| arg == part.name))
         .collect())
 }
 
@@ -94,20 +82,15 @@ fn help() -> String {
         "\
 Everything a change must pass
 
-Usage: cargo xtask test [--full] [part…]
+Usage: cargo xtask test [part…]
 
 Without a part, all of them run, each whatever the others did. What is missing (Chromium,
-PostgreSQL, cargo-nextest) is installed where that is possible, else named.
+PostgreSQL, cargo-nextest, cargo-deny) is installed where that is possible, else named.
 
 Parts:",
     );
     for part in &PARTS {
-        let note = if part.full_only {
-            " (with --full or by name)"
-        } else {
-            ""
-        };
-        text.push_str(&format!("\n  {:<12} {}{note}", part.name, part.about));
+        text.push_str(&format!("\n  {:<12} {}", part.name, part.about));
     }
     text
 }
@@ -126,9 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_the_default_parts_run_and_full_adds_the_rest() {
-        assert!(!chosen(&[]).contains(&"deny"));
-        assert_eq!(chosen(&["--full"]).len(), PARTS.len());
+    fn without_a_name_every_part_runs() {
+        assert_eq!(chosen(&[]).len(), PARTS.len());
     }
 
     #[test]
