@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod connections;
+mod conversations;
 mod error;
 mod flows;
 mod outbox;

@@ -7,6 +7,7 @@
 )]
 
 mod connections;
+mod conversations;
 mod engines;
 mod files;
 mod flows;

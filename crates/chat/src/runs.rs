@@ -1,0 +1,177 @@
+//! The runs of this process: a turn goes on when nobody listens, and a listener who comes back
+//! hears it from the start.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::{Stream, stream};
+use gatepass_connections::OwnerId;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::part::Part;
+
+/// Most runs kept, under way and over; the oldest that is over gives way.
+const MOST_RUNS: usize = 512;
+/// Most bytes kept of one run for listeners who come back.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// One run.
+pub struct Run {
+    id: String,
+    owner: OwnerId,
+    conversation: String,
+    cancel: CancellationToken,
+    heard: Mutex<Heard>,
+    /// How many parts there are, and whether it is over.
+    progress: watch::Sender<(usize, bool)>,
+}
+
+#[derive(Default)]
+struct Heard {
+    parts: Vec<Arc<str>>,
+    bytes: usize,
+}
+
+impl Run {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The conversation it is of.
+    pub fn conversation(&self) -> &str {
+        &self.conversation
+    }
+
+    /// What stops it.
+    pub fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        self.progress.borrow().1
+    }
+
+    /// Adds a part for every listener.
+    pub fn emit(&self, part: &Part) {
+        let Ok(text) = serde_json::to_string(part) else {
+            return;
+        };
+        let count = {
+            let mut heard = self.heard();
+            heard.bytes += text.len();
+            if heard.bytes > MOST_BYTES {
+                // Past the bound the parts are stored with the message only; a listener who is
+                // here misses what is cut, and sees the whole when the conversation is read.
+                return;
+            }
+            heard.parts.push(text.into());
+            heard.parts.len()
+        };
+        self.progress.send_modify(|progress| progress.0 = count);
+    }
+
+    /// Ends it: listeners get the rest and then the end.
+    pub fn finish(&self) {
+        self.progress.send_modify(|progress| progress.1 = true);
+    }
+
+    /// Its parts as JSON texts, from the first one, until it is over.
+    pub fn listen(self: &Arc<Self>) -> impl Stream<Item = Arc<str>> + Send + 'static + use<> {
+        let progress = self.progress.subscribe();
+        stream::unfold(
+            (self.clone(), progress, 0),
+            |(run, mut progress, at)| async move {
+                loop {
+                    let part = run.heard().parts.get(at).cloned();
+                    if let Some(part) = part {
+                        return Some((part, (run, progress, at + 1)));
+                    }
+                    let (count, over) = *progress.borrow_and_update();
+                    if count > at {
+                        continue;
+                    }
+                    if over || progress.changed().await.is_err() {
+                        return None;
+                    }
+                }
+            },
+        )
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The runs of this process.
+#[derive(Default)]
+pub struct Runs(Mutex<Board>);
+
+#[derive(Default)]
+struct Board {
+    runs: HashMap<String, Arc<Run>>,
+    order: VecDeque<String>,
+}
+
+impl Runs {
+    /// Begins a run. Nothing if as many as are kept are all under way.
+    pub fn begin(&self, id: String, owner: OwnerId, conversation: String) -> Option<Arc<Run>> {
+        let mut board = self.board();
+        if board.runs.len() >= MOST_RUNS {
+            let over = |id: &String| board.runs.get(id).is_none_or(|run| run.is_over());
+            let at = board.order.iter().position(over)?;
+            if let Some(oldest) = board.order.remove(at) {
+                board.runs.remove(&oldest);
+            }
+        }
+        let run = Arc::new(Run {
+            id: id.clone(),
+            owner,
+            conversation,
+            cancel: CancellationToken::new(),
+            heard: Mutex::default(),
+            progress: watch::Sender::new((0, false)),
+        });
+        board.runs.insert(id.clone(), run.clone());
+        board.order.push_back(id);
+        Some(run)
+    }
+
+    /// A run of an owner's conversation.
+    pub fn find(&self, owner: &OwnerId, conversation: &str, id: &str) -> Option<Arc<Run>> {
+        let board = self.board();
+        let run = board.runs.get(id)?;
+        (run.owner == *owner && run.conversation == conversation).then(|| run.clone())
+    }
+
+    /// Stops every run of a conversation that is under way.
+    pub fn cancel_all(&self, owner: &OwnerId, conversation: &str) {
+        for run in self.board().runs.values() {
+            if run.owner == *owner && run.conversation == conversation {
+                run.cancel.cancel();
+            }
+        }
+    }
+
+    /// Stops every run, for the end of the process.
+    pub fn cancel_everything(&self) {
+        for run in self.board().runs.values() {
+            run.cancel.cancel();
+        }
+    }
+
+    /// How many runs are under way.
+    pub fn under_way(&self) -> usize {
+        let board = self.board();
+        board.runs.values().filter(|run| !run.is_over()).count()
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
