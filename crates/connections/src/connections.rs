@@ -120,6 +120,12 @@ impl Connections {
         Ok(SealedConnection::describe(id, 1, sealed, connection))
     }
 
+    /// What is inside a seal, as it was presented: nothing is sent, nothing is looked up. Not for
+    /// using its tokens, which [`current`](Self::current) is for.
+    pub fn peek(&self, owner: &Owner, presented: &SealedConnection) -> Result<Opened, Unreadable> {
+        self.inner.open(owner, &presented.id, &presented.sealed)
+    }
+
     /// A connection that is good for `need`, refreshed if it must be (see [`crate::refresh`]).
     /// The seal decides; nothing else that the page presents is believed.
     pub async fn current(

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use mcp_oauth_client::{Clock, Random};
+use gatepass_connections::{Connections, Flows, Registrations, Store};
+use mcp_oauth_client::{AuthClient, Clock, Random};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    authorize::discoveries::Discoveries,
     config::{Config, PublicUrl},
     http::{cookies::Cookies, rate::Rates},
 };
@@ -25,6 +27,18 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
     pub random: Arc<dyn Random>,
+    /// The protocol.
+    pub auth: AuthClient,
+    /// Discoveries, remembered for a moment.
+    pub discoveries: Discoveries,
+    /// Sign-ins under way.
+    pub flows: Flows,
+    /// Dynamic registrations.
+    pub registrations: Registrations,
+    /// Connections.
+    pub connections: Connections,
+    /// The database.
+    pub store: Arc<dyn Store>,
     /// Measurements.
     pub metrics: PrometheusHandle,
     /// Cancelled when the server is to end: streams and waits end with it.

@@ -135,6 +135,17 @@ pub struct ServeArgs {
     )]
     pub egress_allow: Vec<String>,
 
+    /// Send everything but requests to this machine through an http proxy, which then decides
+    /// what may be reached
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GATEPASS_EGRESS_PROXY",
+        hide_env_values = true,
+        help_heading = "Network"
+    )]
+    pub egress_proxy: Option<String>,
+
     /// PEM file with certificate authorities to trust besides the system's; may be repeated
     #[arg(
         long,

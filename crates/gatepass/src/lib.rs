@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod app;
+pub mod authorize;
 pub mod cli;
 pub mod config;
 pub mod http;
@@ -14,3 +15,4 @@ pub mod serve;
 pub mod system;
 pub mod telemetry;
 pub mod ui;
+pub mod world;

@@ -8,11 +8,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::app::App;
+use crate::{
+    app::App,
+    problem::{Kind, Problem},
+};
 
 /// `GET /healthz`: the process runs.
 pub async fn healthz() -> &'static str {
     "ok\n"
+}
+
+/// `GET /readyz`: the process can do its work, which needs the database.
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    if app.ending.is_cancelled() {
+        return Err(Problem::new(Kind::Overloaded, "This process is ending."));
+    }
+    app.store.ready().await?;
+    Ok("ready\n")
 }
 
 /// `GET /metrics`: Prometheus text.

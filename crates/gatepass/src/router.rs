@@ -10,13 +10,14 @@ use axum::{
     routing::get,
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
     http::{csrf, headers, host, observe, owner, panics, rate::Cost},
     ops,
     problem::{self, Kind, Problem},
-    routes::openapi,
+    routes::{callback, client_metadata, connection, discover, flows, openapi, start},
     ui,
 };
 
@@ -29,18 +30,30 @@ const CALL: Duration = Duration::from_secs(60);
 
 /// The whole service, for an installation listening on `bound`.
 pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
-    let (calls, description) = openapi::documented().split_for_parts();
-    let calls = calls
-        .layer(middleware::from_fn_with_state(
-            (Arc::clone(app), Cost::Own),
-            owner::session,
-        ))
-        .layer(middleware::from_fn(in_time));
+    let session = |cost| middleware::from_fn_with_state((Arc::clone(app), cost), owner::session);
+    let outbound = OpenApiRouter::new()
+        .routes(routes!(discover::discover))
+        .routes(routes!(start::start))
+        .routes(routes!(callback::callback))
+        .routes(routes!(connection::refresh))
+        .routes(routes!(connection::revoke))
+        .layer(session(Cost::Outbound));
+    let own = OpenApiRouter::new()
+        .routes(routes!(flows::flow))
+        .layer(session(Cost::Own));
+    let public = OpenApiRouter::new().routes(routes!(client_metadata::client_metadata));
+    let (calls, description) = openapi::documented()
+        .merge(outbound)
+        .merge(own)
+        .merge(public)
+        .split_for_parts();
+    let calls = calls.layer(middleware::from_fn(in_time));
     let router = Router::new()
         .merge(calls)
         .route("/api/openapi.json", get(openapi::serve(description)))
         .route("/problems/{slug}", get(problem::page))
         .route("/healthz", get(ops::healthz))
+        .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .fallback(ui::serve)
         .method_not_allowed_fallback(wrong_method)

@@ -8,20 +8,26 @@ use std::{
 };
 
 use anyhow::Context;
+use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
+use mcp_oauth_client::{AuthClient, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
+    authorize::discoveries::Discoveries,
     config::{Config, PublicUrl},
     http::{cookies::Cookies, rate::Rates},
     router::router,
-    system::{SystemClock, SystemRandom},
+    world::World,
 };
 
 /// How long open requests may take to end once the server is told to.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Most rows of a kind that are removed at once, so that nobody waits for it.
+const SWEEP: u32 = 1000;
 
 /// A server that runs until it is told to end.
 pub struct Server {
@@ -46,6 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Opens the store, binds, and serves in the background.
 pub async fn start(config: Config) -> anyhow::Result<Server> {
     let metrics = recorder()?;
+    let world = World::open(&config).await?;
     let listener = TcpListener::bind(config.listen.value)
         .await
         .with_context(|| {
@@ -56,16 +63,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         })?;
     let bound = listener.local_addr()?;
     let public = config.public_url(bound);
-    let app = Arc::new(App {
-        cookies: Cookies::new(&public),
-        rates: Rates::new(&config.limits),
-        public,
-        clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
-        metrics,
-        ending: CancellationToken::new(),
-        config,
-    });
+    let app = Arc::new(assemble(config, public, world, metrics));
     let router = router(&app, bound)?;
     tokio::spawn(upkeep(Arc::clone(&app)));
     let ending = app.ending.clone();
@@ -78,6 +76,61 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         .await
     });
     Ok(Server { app, bound, task })
+}
+
+/// Puts the parts together.
+fn assemble(config: Config, public: PublicUrl, world: World, metrics: PrometheusHandle) -> App {
+    let World {
+        egress,
+        keys,
+        database,
+        clock,
+        random,
+    } = world;
+    let settings = protocol(&config, &public);
+    let transport = Arc::new(egress);
+    let auth = AuthClient::new(transport, Arc::clone(&clock), Arc::clone(&random), settings);
+    let store: Arc<dyn Store> = Arc::new(database);
+    let idle = Duration::from_secs(u64::from(config.limits.connection_days) * 24 * 3600);
+    let custody = Custody {
+        idle,
+        ..Custody::default()
+    };
+    let (store_too, keys_too) = (|| Arc::clone(&store), || Arc::clone(&keys));
+    let (clock_too, random_too) = (|| Arc::clone(&clock), || Arc::clone(&random));
+    App {
+        cookies: Cookies::new(&public),
+        rates: Rates::new(&config.limits),
+        discoveries: Discoveries::new(auth.clone(), clock_too()),
+        flows: Flows::new(store_too(), keys_too(), clock_too(), random_too()),
+        registrations: Registrations::new(store_too(), keys_too(), clock_too(), random_too()),
+        connections: Connections::new(
+            store_too(),
+            keys_too(),
+            Arc::new(auth.clone()),
+            clock_too(),
+            random_too(),
+            custody,
+        ),
+        auth,
+        store,
+        public,
+        clock,
+        random,
+        metrics,
+        ending: CancellationToken::new(),
+        config,
+    }
+}
+
+/// Who we are to authorization servers, and which of them we accept.
+fn protocol(config: &Config, public: &PublicUrl) -> Settings {
+    let mut settings = Settings::new("Gatepass", public.redirect_uri());
+    settings.client_uri = Some(public.origin());
+    settings.client_metadata_url = config.client_metadata_url(public);
+    settings.url_policy = config.url_policy();
+    settings.s256_exceptions = config.issuers_without_s256.iter().cloned().collect();
+    settings
 }
 
 impl Server {
@@ -113,16 +166,27 @@ impl Server {
     }
 }
 
-/// Work that comes round every minute.
+/// Work that comes round: every half minute what is due for revocation, every minute the rest.
 async fn upkeep(app: Arc<App>) {
-    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    let mut half_minute = tokio::time::interval(Duration::from_secs(30));
+    let mut even = true;
     loop {
         tokio::select! {
-            _ = minute.tick() => {}
+            _ = half_minute.tick() => {}
             () = app.ending.cancelled() => return,
         }
-        app.rates.forget_quiet();
-        app.metrics.run_upkeep();
+        if let Err(error) = app.connections.work_outbox().await {
+            tracing::warn!(%error, "the outbox could not be worked on");
+        }
+        if even {
+            app.rates.forget_quiet();
+            app.metrics.run_upkeep();
+            match app.store.sweep(app.clock.now(), SWEEP).await {
+                Ok(removed) => tracing::debug!(removed, "swept"),
+                Err(error) => tracing::warn!(%error, "what has expired could not be removed"),
+            }
+        }
+        even = !even;
     }
 }
 

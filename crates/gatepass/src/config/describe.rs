@@ -64,8 +64,13 @@ impl Config {
         row("egress", egress.to_owned(), self.egress.origin.to_string());
         row(
             "egress_allow",
-            list(&self.egress_allow.value),
+            list(&texts(&self.egress_allow.value)),
             self.egress_allow.origin.to_string(),
+        );
+        row(
+            "egress_proxy",
+            optional(&self.egress_proxy),
+            self.egress_proxy.origin.to_string(),
         );
         let files: Vec<String> = self
             .tls_ca
@@ -184,6 +189,10 @@ fn hidden(setting: &Setting<Option<Secret>>) -> String {
         Some(_) => "(hidden)".to_owned(),
         None => "none".to_owned(),
     }
+}
+
+fn texts(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 fn list(values: &[String]) -> String {

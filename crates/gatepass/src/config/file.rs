@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) model_key: Option<Spanned<String>>,
     pub(super) egress: Option<Spanned<String>>,
     pub(super) egress_allow: Option<Spanned<Vec<String>>>,
+    pub(super) egress_proxy: Option<Spanned<String>>,
     pub(super) tls_ca: Option<Spanned<Vec<String>>>,
     pub(super) client_metadata_url: Option<Spanned<String>>,
     pub(super) log: Option<Spanned<String>>,
@@ -89,6 +90,9 @@ pub struct Limits {
     pub outbound_per_minute: u32,
     /// How many times an owner's rate one client address may use, since people share addresses.
     pub owners_per_address: u32,
+    /// Longest time to wait for one answer of another server, in seconds, where the usual limits
+    /// (5 to 20 seconds) are longer.
+    pub answer_seconds: Option<u64>,
     /// Longest message a person may send, in bytes.
     pub message_bytes: usize,
     /// Days after its last use that a connection is kept.
@@ -105,6 +109,7 @@ impl Default for Limits {
             requests_per_minute: 600,
             outbound_per_minute: 240,
             owners_per_address: 20,
+            answer_seconds: None,
             message_bytes: 256 * 1024,
             connection_days: 30,
             tool_rounds: 16,

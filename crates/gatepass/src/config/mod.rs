@@ -10,6 +10,7 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use gatepass_egress::Allowed;
 use mcp_oauth_client::{ClientAuthMethod, ClientId, Issuer, Scopes, Secret, ServerUrl, UrlPolicy};
 use url::Url;
 
@@ -98,7 +99,9 @@ pub struct Config {
     /// Which addresses may be connected to.
     pub egress: Setting<EgressMode>,
     /// Hosts and CIDR blocks allowed besides.
-    pub egress_allow: Setting<Vec<String>>,
+    pub egress_allow: Setting<Vec<Allowed>>,
+    /// A proxy for everything but this machine; then it decides what may be reached.
+    pub egress_proxy: Setting<Option<Url>>,
     /// PEM files with certificate authorities to trust besides the system's.
     pub tls_ca: Setting<Vec<PathBuf>>,
     /// Whether and where our client metadata document is published.

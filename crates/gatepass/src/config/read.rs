@@ -2,6 +2,7 @@
 
 use std::{env, net::SocketAddr, path::PathBuf};
 
+use gatepass_egress::{Allowed, AllowedError};
 use mcp_oauth_client::{ClientAuthMethod, ClientId, Issuer, Scopes, Secret, ServerUrl, UrlPolicy};
 use url::Url;
 
@@ -37,6 +38,12 @@ pub(super) fn database(text: &str) -> Result<Database, String> {
         // The value may hold a password, so it is not repeated.
         _ => Err("the database URL must start with postgres:// or sqlite:".to_owned()),
     }
+}
+
+pub(super) fn allowed(text: &str) -> Result<Allowed, String> {
+    text.trim()
+        .parse()
+        .map_err(|error: AllowedError| error.to_string())
 }
 
 pub(super) fn egress_mode(text: &str) -> Result<EgressMode, String> {

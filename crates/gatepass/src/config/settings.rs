@@ -15,7 +15,8 @@ use super::{
     ClientMetadata, Config, ConfigError, Database, EgressMode, Origin, PublicUrl, Setting,
     file::{File, Loaded},
     read::{
-        base_url, client, client_metadata, database, egress_mode, exception, listen_address, server,
+        allowed, base_url, client, client_metadata, database, egress_mode, exception,
+        listen_address, server,
     },
 };
 use crate::cli::ServeArgs;
@@ -43,6 +44,7 @@ enum Key {
     ModelSecret,
     Egress,
     EgressAllow,
+    EgressProxy,
     TlsCa,
     ClientMetadataUrl,
     Config,
@@ -50,7 +52,7 @@ enum Key {
 }
 
 /// Each key: its id in clap, its flag, its variable.
-const NAMES: [(Key, &str, &str, &str); 14] = [
+const NAMES: [(Key, &str, &str, &str); 15] = [
     (Key::Listen, "listen", "--listen", "GATEPASS_LISTEN"),
     (
         Key::PublicUrl,
@@ -91,6 +93,12 @@ const NAMES: [(Key, &str, &str, &str); 14] = [
         "--egress-allow",
         "GATEPASS_EGRESS_ALLOW",
     ),
+    (
+        Key::EgressProxy,
+        "egress_proxy",
+        "--egress-proxy",
+        "GATEPASS_EGRESS_PROXY",
+    ),
     (Key::TlsCa, "tls_ca", "--tls-ca", "GATEPASS_TLS_CA"),
     (
         Key::ClientMetadataUrl,
@@ -119,6 +127,7 @@ impl Settings {
                 Key::ModelUrl => one(&args.model_url),
                 Key::ModelSecret => one(&args.model_key),
                 Key::Egress => one(&args.egress),
+                Key::EgressProxy => one(&args.egress_proxy),
                 Key::EgressAllow => args.egress_allow.clone(),
                 Key::TlsCa => args.tls_ca.clone(),
                 Key::ClientMetadataUrl => one(&args.client_metadata_url),
@@ -213,7 +222,12 @@ impl Settings {
             model_key,
             egress_allow: source
                 .list(Key::EgressAllow, |file| &file.egress_allow)
-                .unwrap_or_else(empty),
+                .unwrap_or_else(empty)
+                .try_map(|entries| entries.iter().map(|entry| allowed(entry)).collect())?,
+            egress_proxy: match source.text(Key::EgressProxy, |file| &file.egress_proxy) {
+                Some(text) => text.try_map(|text| base_url(&text).map(Some))?,
+                None => Setting::default_of(None),
+            },
             tls_ca: source
                 .list(Key::TlsCa, |file| &file.tls_ca)
                 .unwrap_or_else(empty)

@@ -11,9 +11,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use gatepass_connections::{Owner, OwnerSecret};
 
 use super::rate::Cost;
 use crate::{
@@ -25,65 +23,26 @@ const NAME: &str = "owner";
 /// 400 days, the most that browsers keep; renewed whenever the UI is opened.
 const MAX_AGE: u64 = 400 * 24 * 60 * 60;
 
-/// The owner's secret.
-#[derive(Clone)]
-pub struct OwnerSecret(Arc<Zeroizing<[u8; 32]>>);
-
-impl OwnerSecret {
-    /// Reads a cookie's value; anything but 256 bits in base64url is no secret of ours.
-    fn read(value: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(value).ok()?);
-        let bytes: [u8; 32] = bytes.as_slice().try_into().ok()?;
-        Some(Self(Arc::new(Zeroizing::new(bytes))))
-    }
-
-    /// The secret bytes.
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    fn cookie(&self) -> Zeroizing<String> {
-        Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_slice()))
-    }
-
-    /// A short name for counting requests; the secret cannot be told from it.
-    fn short(&self) -> [u8; 16] {
-        let mut short = [0; 16];
-        let hash = Sha256::digest(self.0.as_slice());
-        short.copy_from_slice(&hash[..16]);
-        short
-    }
-}
-
-impl std::fmt::Debug for OwnerSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OwnerSecret(…)")
-    }
-}
-
 /// The session of one request: the owner it came with, or the one it made.
 #[derive(Clone)]
 pub struct Session {
-    presented: Option<OwnerSecret>,
-    made: Arc<OnceLock<OwnerSecret>>,
+    presented: Option<Owner>,
+    made: Arc<OnceLock<Owner>>,
     renew: Arc<OnceLock<()>>,
     app: Arc<App>,
 }
 
 impl Session {
     /// The owner, if the request came with one.
-    pub fn owner(&self) -> Option<&OwnerSecret> {
+    pub fn owner(&self) -> Option<&Owner> {
         self.presented.as_ref()
     }
 
     /// The owner; a new one, whose cookie goes out with the response, if the request had none.
-    pub fn owner_or_new(&self) -> &OwnerSecret {
+    pub fn owner_or_new(&self) -> &Owner {
         self.presented.as_ref().unwrap_or_else(|| {
-            self.made.get_or_init(|| {
-                let mut secret = Zeroizing::new([0; 32]);
-                self.app.random.fill(secret.as_mut_slice());
-                OwnerSecret(Arc::new(secret))
-            })
+            self.made
+                .get_or_init(|| Owner::new(OwnerSecret::generate(&*self.app.random)))
         })
     }
 
@@ -103,7 +62,8 @@ pub async fn session(
     let presented = app
         .cookies
         .get(request.headers(), NAME)
-        .and_then(OwnerSecret::read);
+        .and_then(|text| OwnerSecret::parse(text).ok())
+        .map(Owner::new);
     let address = super::address::client(
         request.extensions(),
         request.headers(),
@@ -111,7 +71,7 @@ pub async fn session(
     );
     if request.method() != Method::OPTIONS {
         app.rates
-            .check(cost, address, presented.as_ref().map(OwnerSecret::short))?;
+            .check(cost, address, presented.as_ref().map(short))?;
     }
     let session = Session {
         presented,
@@ -123,11 +83,26 @@ pub async fn session(
     let mut response = next.run(request).await;
     let renewed = session.renew.get().and(session.presented.as_ref());
     if let Some(owner) = session.made.get().or(renewed) {
-        app.cookies
-            .keep(response.headers_mut(), NAME, &owner.cookie(), MAX_AGE);
+        app.cookies.keep(
+            response.headers_mut(),
+            NAME,
+            &owner.secret().to_text(),
+            MAX_AGE,
+        );
     }
     Ok(response)
 }
+
+/// What an owner is counted by.
+fn short(owner: &Owner) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&owner.id().as_bytes()[..16]);
+    short
+}
+
+/// The owner of a call that makes no sense without one; 401 if the request has none.
+#[derive(Clone, Debug)]
+pub struct Present(pub Owner);
 
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Problem;
@@ -141,12 +116,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for OwnerSecret {
+impl<S: Send + Sync> FromRequestParts<S> for Present {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let session = Session::from_request_parts(parts, state).await?;
-        session.presented.ok_or_else(|| {
+        session.presented.map(Self).ok_or_else(|| {
             Problem::new(
                 Kind::OwnerRequired,
                 "This browser has no session here, or has lost its cookie: what it kept cannot be \

@@ -82,6 +82,9 @@ kinds! {
     Overloaded "overloaded" SERVICE_UNAVAILABLE Retry
         "The installation is busy"
         "It has more to do than it can take, or it is shutting down. Try again in a moment.";
+    StorageFailed "storage-failed" SERVICE_UNAVAILABLE AskAdmin
+        "The database does not do its work"
+        "It is full, cannot be written to, or cannot be reached. Whoever runs the installation has to look.";
     Internal "internal" INTERNAL_SERVER_ERROR AskAdmin
         "Something went wrong inside Gatepass"
         "This is a fault of Gatepass or of its database, not of the request. The log says more.";
@@ -99,6 +102,9 @@ kinds! {
     ServerFailing "server-failing" BAD_GATEWAY Retry
         "The server answers with an error"
         "The server, or its authorization server, is reachable but answers with an error of its own.";
+    NotMcp "not-an-mcp-server" UNPROCESSABLE_ENTITY None
+        "There is no MCP server at this address"
+        "Something else answers there, a web page for example. Check the address: it often ends in /mcp.";
     DiscoveryFailed "discovery-failed" BAD_GATEWAY AskAdmin
         "The server's sign-in cannot be used"
         "The server asks for authorization, but what it publishes about it is missing, broken or unsafe. The report shows each step.";
@@ -148,6 +154,9 @@ kinds! {
     TemporarilyUnavailable "temporarily-unavailable" SERVICE_UNAVAILABLE Retry
         "The authorization server is not available"
         "The connection is kept. Try again after a moment.";
+    RefreshFailed "refresh-failed" BAD_GATEWAY AskAdmin
+        "The sign-in cannot be extended"
+        "The authorization server answers in a way that trying again will not change. The connection is kept until its access ends.";
     AuthorizationRequired "authorization-required" UNAUTHORIZED Authorize
         "The server wants you to sign in"
         "Connect to the server first.";

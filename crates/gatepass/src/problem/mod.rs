@@ -1,6 +1,7 @@
 //! Errors as people and programs read them: RFC 9457 problem details.
 
 mod kind;
+pub mod map;
 mod page;
 
 use std::time::Duration;

@@ -1,4 +1,10 @@
 //! The calls of the HTTP API, one file each: read the request, call a crate, answer.
 
+pub mod callback;
+pub mod client_metadata;
+pub mod connection;
+pub mod discover;
+pub mod flows;
 pub mod openapi;
+pub mod start;
 pub mod wire;

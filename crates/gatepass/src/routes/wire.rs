@@ -36,3 +36,28 @@ pub struct StepSchema {
     /// What was noticed.
     pub note: Option<String>,
 }
+
+/// A connection as the page keeps it. Only `sealed` is believed; the rest is to be shown.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Connection)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionSchema {
+    /// Which connection.
+    pub id: String,
+    /// The connection itself, which only this installation can open, and only for its owner.
+    pub sealed: String,
+    /// The resource it is for.
+    pub resource: String,
+    /// The authorization server it is from.
+    pub issuer: String,
+    /// What it allows.
+    pub scopes: Vec<String>,
+    /// When its access token ends, in Unix milliseconds; `null` if unknown.
+    pub expires_at: Option<i64>,
+    /// Whether it can be refreshed.
+    pub refreshable: bool,
+    /// Its version: each refresh makes the next.
+    pub generation: u64,
+    /// `preregistered`, `metadata-document`, `dynamic` or `manual`.
+    pub registration: String,
+}

@@ -54,6 +54,7 @@ fn defaults_are_those_of_a_personal_install() {
     model_key none default
     egress loopback default
     egress_allow none default
+    egress_proxy none default
     tls_ca none default
     client_metadata_url off default
     log info default
@@ -88,6 +89,7 @@ egress_allow = ["10.0.0.0/8"]
         model_key none default
         egress public default
         egress_allow 10.0.0.0/8 DIR/gatepass.toml:4
+        egress_proxy none default
         tls_ca none default
         client_metadata_url https://file.example/oauth/client-metadata.json default
         log info default
@@ -133,6 +135,7 @@ requests_per_minute = 0
     model_key (hidden) DIR/gatepass.toml:3
     egress loopback default
     egress_allow none default
+    egress_proxy none default
     tls_ca none default
     client_metadata_url off default
     log info default
@@ -225,7 +228,7 @@ fn faults_name_the_flag_the_variable_or_the_line() {
     gatepass: --database-url: the database URL must start with postgres:// or sqlite:
     gatepass: --client-metadata-url: “https://chat.example.com” cannot be a client id: it must be an https URL with a path, written in its normal form, without fragment or user name
     gatepass: DIR/gatepass.toml:2: “x” is not an address and port such as 127.0.0.1:4283 or 0.0.0.0:8080
-    gatepass: DIR/gatepass.toml:1:1: unknown field `listn`, expected one of `listen`, `public_url`, `data_dir`, `database_url`, `behind_proxy`, `demo`, `model_url`, `model_key`, `egress`, `egress_allow`, `tls_ca`, `client_metadata_url`, `log`, `servers`, `clients`, `models`, `issuers`, `limits`
+    gatepass: DIR/gatepass.toml:1:1: unknown field `listn`, expected one of `listen`, `public_url`, `data_dir`, `database_url`, `behind_proxy`, `demo`, `model_url`, `model_key`, `egress`, `egress_allow`, `egress_proxy`, `tls_ca`, `client_metadata_url`, `log`, `servers`, `clients`, `models`, `issuers`, `limits`
     gatepass: DIR/gatepass.toml:1:10: string values must be quoted, expected literal string
     gatepass: DIR/gatepass.toml:2: server “a”: “ftp:” is not a web address; only https can be used
     gatepass: DIR/gatepass.toml:1: client of https://as.example: the client id is empty

@@ -2,5 +2,9 @@
 #![cfg(test)]
 
 mod config;
+mod pages;
+mod problems;
+mod routes;
 mod server;
+mod site;
 mod support;

@@ -1,6 +1,6 @@
 //! A real server for a test, and a browser-like client for it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path, sync::Mutex};
 
 use gatepass::{
     cli::ServeArgs,
@@ -8,11 +8,14 @@ use gatepass::{
     serve::{self, Server},
 };
 use reqwest::{Method, RequestBuilder, Response, header};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::site::Site;
 
 /// A running server with its data in a folder of its own.
 pub(crate) struct TestApp {
-    server: Server,
+    server: Option<Server>,
+    args: ServeArgs,
     _data: tempfile::TempDir,
 }
 
@@ -44,37 +47,63 @@ impl TestApp {
         change(&mut args);
         let server = serve::start(config(&args)).await.unwrap();
         Self {
-            server,
+            server: Some(server),
+            args,
             _data: data,
         }
     }
 
+    /// A server with a configuration file.
+    pub(crate) async fn start_configured(file: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepass.toml");
+        std::fs::write(&path, file).unwrap();
+        let path = path.display().to_string();
+        Self::start_with(|args| args.config = Some(path)).await
+    }
+
     pub(crate) fn address(&self) -> std::net::SocketAddr {
-        self.server.address()
+        self.server.as_ref().unwrap().address()
+    }
+
+    /// Ends it and starts it again with the same data, at the same address.
+    pub(crate) async fn restart(&mut self) {
+        let address = self.address();
+        self.server.take().unwrap().stop().await.unwrap();
+        self.args.listen = Some(address.to_string());
+        self.server = Some(serve::start(config(&self.args)).await.unwrap());
     }
 
     /// Ends it as SIGTERM does.
     pub(crate) async fn stop(self) {
-        self.server.stop().await.unwrap();
+        self.server.unwrap().stop().await.unwrap();
     }
 
     /// The URL of one of its paths.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.server.address()).replace("127.0.0.1", "localhost")
+        format!("http://localhost:{}{path}", self.address().port())
     }
 
     /// A browser with an empty cookie jar, on a page of this server.
     pub(crate) fn browser(&self) -> Browser<'_> {
+        self.browser_with(Jar::default())
+    }
+
+    /// A browser with the cookies of another.
+    pub(crate) fn browser_with(&self, jar: Jar) -> Browser<'_> {
         #[expect(
             clippy::disallowed_methods,
             reason = "a person's browser, not the server's client"
         )]
         let client = reqwest::Client::builder()
-            .cookie_store(true)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Browser { app: self, client }
+        Browser {
+            app: self,
+            client,
+            jar: Mutex::new(jar),
+        }
     }
 }
 
@@ -82,19 +111,127 @@ impl TestApp {
 pub(crate) struct Browser<'a> {
     app: &'a TestApp,
     client: reqwest::Client,
+    jar: Mutex<Jar>,
 }
 
+/// Cookies by name.
+pub(crate) type Jar = BTreeMap<String, String>;
+
 impl Browser<'_> {
+    /// A request without cookies or fetch metadata.
+    pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.app.url(path))
+    }
+
     /// A request from a page of the server.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, self.app.url(path))
-            .header("sec-fetch-site", "same-origin")
+        let request = self
+            .bare(method, path)
+            .header("sec-fetch-site", "same-origin");
+        match self.cookie_header() {
+            cookies if cookies.is_empty() => request,
+            cookies => request.header("cookie", cookies),
+        }
+    }
+
+    /// Sends a request and keeps the cookies of its answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Response {
+        let response = request.send().await.unwrap();
+        let mut jar = self.jar.lock().unwrap();
+        for line in response.headers().get_all("set-cookie") {
+            let line = line.to_str().unwrap();
+            let (name, rest) = line.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if line.contains("Max-Age=0;") {
+                jar.remove(name);
+            } else {
+                jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        drop(jar);
+        response
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        self.request(Method::GET, path).send().await.unwrap()
+        self.send(self.request(Method::GET, path)).await
     }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Arrives from another site, as after a redirect of the authorization server.
+    pub(crate) async fn arrive(&self, path: &str) -> Response {
+        let request = self
+            .bare(Method::GET, path)
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", "navigate")
+            .header("cookie", self.cookie_header());
+        self.send(request).await
+    }
+
+    /// The cookies it would send.
+    pub(crate) fn cookie_header(&self) -> String {
+        let jar = self.jar.lock().unwrap();
+        let pairs: Vec<_> = jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
+    /// Closes it and gives its cookies.
+    pub(crate) fn leave(self) -> Jar {
+        self.jar.into_inner().unwrap()
+    }
+
+    /// How many cookies it has whose names begin so.
+    pub(crate) fn cookie_count(&self, prefix: &str) -> usize {
+        let jar = self.jar.lock().unwrap();
+        jar.keys().filter(|name| name.starts_with(prefix)).count()
+    }
+}
+
+/// Signs in to a site and gives the connection.
+pub(crate) async fn sign_in(browser: &Browser<'_>, site: &Site) -> Value {
+    let start = json!({ "url": site.mcp(), "mode": "popup" });
+    let response = browser.post("/api/mcp/oauth/start", &start).await;
+    let started: Value = response.json().await.unwrap();
+    let state = query(started["authorizationUrl"].as_str().unwrap())["state"].clone();
+    let (flow, iss) = (started["flowId"].as_str().unwrap(), &site.origin);
+    let callback = format!("/api/mcp/oauth/callback?code=c&state={state}&iss={iss}");
+    browser.arrive(&callback).await;
+    let response = browser.get(&format!("/api/mcp/oauth/flows/{flow}")).await;
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["status"], "authorized", "{answer}");
+    answer["connection"].clone()
+}
+
+/// The fields of a URL's query.
+pub(crate) fn query(url: &str) -> BTreeMap<String, String> {
+    let url = url::Url::parse(url).unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+/// The words of a page's main part.
+pub(crate) fn words(html: &str) -> String {
+    let main = html
+        .split_once("<main")
+        .unwrap()
+        .1
+        .split_once("</main>")
+        .unwrap()
+        .0;
+    let mut words = String::new();
+    for (at, part) in main.split('<').enumerate() {
+        let (tag, text) = part.split_once('>').unwrap();
+        if at > 0 && (tag.starts_with("/h1") || tag.starts_with("/p")) {
+            words.push('\n');
+        }
+        words.push_str(text);
+    }
+    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A header as text, or nothing.

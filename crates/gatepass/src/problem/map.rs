@@ -1,0 +1,207 @@
+//! From the errors of the crates to problems: the one place where status, `type` and action are
+//! chosen. The sentence is the error's own.
+
+use gatepass_connections::{CustodyError, FlowError, StoreError};
+use mcp_oauth_client::{
+    Actor, CallbackError, DiscoveryError, Failed, Recovery, RegistrationError, RegistrationKind,
+    TokenError, TransportError, TransportFailure, UrlError,
+};
+
+use super::{Action, Kind, Problem};
+
+/// An error's text as a sentence.
+pub fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let mut sentence: String = match letters.next() {
+        Some(first) if !begins_with_a_host(&text) => first.to_uppercase().chain(letters).collect(),
+        _ => text,
+    };
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// Whether the first word is a host, which keeps its small letter.
+fn begins_with_a_host(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    word == "localhost" || word.contains(['.', ':'])
+}
+
+/// What a person can do, going by what would help.
+fn action(recovery: Recovery) -> Action {
+    match recovery {
+        Recovery::Retry { .. } => Action::Retry,
+        Recovery::Reauthorize | Recovery::Reregister => Action::Authorize,
+        Recovery::Reconfigure { who: Actor::You } => Action::EnterClient,
+        Recovery::Reconfigure { who: Actor::Nobody } => Action::Retry,
+        Recovery::Reconfigure { .. } | Recovery::Refuse => Action::AskAdmin,
+    }
+}
+
+fn wait(recovery: Recovery) -> Option<std::time::Duration> {
+    match recovery {
+        Recovery::Retry { after } => after,
+        _ => None,
+    }
+}
+
+/// The kind for a request that brought no response.
+fn unreachable(source: &TransportError, otherwise: Kind) -> Kind {
+    match source.failure {
+        TransportFailure::Refused => Kind::AddressRefused,
+        TransportFailure::TooLarge | TransportFailure::Redirect => otherwise,
+        _ => Kind::ServerUnreachable,
+    }
+}
+
+impl From<UrlError> for Problem {
+    fn from(error: UrlError) -> Self {
+        let detail = match &error {
+            UrlError::NotAUrl(text) if text.is_empty() => "The address is empty.".to_owned(),
+            error => sentence(error),
+        };
+        Self::new(Kind::InvalidUrl, detail)
+    }
+}
+
+impl From<Failed<DiscoveryError>> for Problem {
+    fn from(failed: Failed<DiscoveryError>) -> Self {
+        let (error, report) = failed.into_parts();
+        let kind = match &error {
+            DiscoveryError::Unreachable { source, .. } => {
+                unreachable(source, Kind::DiscoveryFailed)
+            }
+            DiscoveryError::Unavailable { .. } => Kind::ServerFailing,
+            DiscoveryError::NotMcp { .. } => Kind::NotMcp,
+            _ => Kind::DiscoveryFailed,
+        };
+        let detail = match &error {
+            // It names the host itself.
+            DiscoveryError::Unreachable { source, .. } => sentence(source),
+            error => sentence(error),
+        };
+        Self::new(kind, detail)
+            .retry_after(wait(error.recovery()))
+            .with_report(report)
+    }
+}
+
+impl From<Failed<RegistrationError>> for Problem {
+    fn from(failed: Failed<RegistrationError>) -> Self {
+        let (error, report) = failed.into_parts();
+        let kind = match &error {
+            RegistrationError::Transport { source, .. } => {
+                unreachable(source, Kind::ClientRequired)
+            }
+            RegistrationError::Unavailable { .. } => Kind::ServerFailing,
+            // What is left is a client id that somebody registers by hand.
+            _ => Kind::ClientRequired,
+        };
+        Self::new(kind, sentence(&error))
+            .retry_after(wait(error.recovery()))
+            .with_report(report)
+    }
+}
+
+/// A callback that may not be used; `client` is where the flow's client came from, which decides
+/// who can mend it.
+pub fn callback(error: &CallbackError, client: RegistrationKind) -> Problem {
+    let (kind, action) = match error {
+        CallbackError::Expired => (Kind::FlowExpired, Action::Authorize),
+        CallbackError::StateMissing | CallbackError::StateMismatch => {
+            (Kind::FlowNotFound, Action::Authorize)
+        }
+        CallbackError::TooLong | CallbackError::Repeated { .. } => {
+            (Kind::InvalidRequest, Action::Authorize)
+        }
+        CallbackError::IssMissing { .. } | CallbackError::IssMismatch { .. } => {
+            (Kind::IssuerMismatch, Action::AskAdmin)
+        }
+        CallbackError::Declined { error: oauth, .. } if oauth.is("access_denied") => {
+            (Kind::AccessDenied, Action::Authorize)
+        }
+        CallbackError::Declined { .. } => match error.recovery() {
+            Recovery::Reregister => (Kind::AuthorizationFailed, mend_client(client)),
+            recovery => (Kind::AuthorizationFailed, action(recovery)),
+        },
+        _ => (Kind::AuthorizationFailed, action(error.recovery())),
+    };
+    Problem::new(kind, sentence(error)).with_action(action)
+}
+
+/// Who can mend a client that its issuer does not know.
+fn mend_client(client: RegistrationKind) -> Action {
+    match client {
+        RegistrationKind::Manual => Action::EnterClient,
+        RegistrationKind::Dynamic => Action::Authorize,
+        RegistrationKind::Preregistered | RegistrationKind::MetadataDocument => Action::AskAdmin,
+    }
+}
+
+/// A code that brought no tokens. The code is spent, so trying again means signing in again.
+pub fn exchange(failed: Failed<TokenError>) -> Problem {
+    let (error, report) = failed.into_parts();
+    let action = match action(error.recovery()) {
+        Action::Retry => Action::Authorize,
+        action => action,
+    };
+    Problem::new(Kind::TokenExchangeFailed, sentence(&error))
+        .with_action(action)
+        .with_report(report)
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        store(&error)
+    }
+}
+
+fn store(error: &StoreError) -> Problem {
+    let (action, detail) = match error {
+        StoreError::Unavailable { detail } => (Action::Retry, detail.as_str()),
+        StoreError::Corrupt { detail } => (Action::AskAdmin, detail.as_str()),
+        _ => (Action::AskAdmin, ""),
+    };
+    tracing::error!(%error, detail, "the database failed");
+    Problem::new(Kind::StorageFailed, sentence(error)).with_action(action)
+}
+
+impl From<CustodyError> for Problem {
+    fn from(error: CustodyError) -> Self {
+        let kind = match &error {
+            CustodyError::Unreadable(_)
+            | CustodyError::Ended
+            | CustodyError::Reauthorize { .. }
+            | CustodyError::ClientRefused { .. } => Kind::Reauthorize,
+            CustodyError::OtherServer => Kind::WrongResource,
+            CustodyError::Temporary { .. } | CustodyError::Busy => Kind::TemporarilyUnavailable,
+            CustodyError::Store(cause) => return store(cause),
+            _ => Kind::RefreshFailed,
+        };
+        let action = match kind {
+            Kind::WrongResource => kind.action(),
+            _ => action(error.recovery()),
+        };
+        let problem = Self::new(kind, sentence(&error))
+            .with_action(action)
+            .retry_after(wait(error.recovery()));
+        match error.report() {
+            Some(report) => problem.with_report(report.clone()),
+            None => problem,
+        }
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        let kind = match &error {
+            FlowError::Used => Kind::FlowUsed,
+            FlowError::TooLarge(_) => Kind::DiscoveryFailed,
+            FlowError::Store(cause) => return store(cause),
+            _ => Kind::FlowNotFound,
+        };
+        Self::new(kind, sentence(&error))
+    }
+}

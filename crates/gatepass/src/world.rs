@@ -1,0 +1,107 @@
+//! What the server stands on: the way out, the keys and the database.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use gatepass_connections::{KeyRing, key_file};
+use gatepass_egress::{Allowed, Egress, EgressPolicy, Limits, Mode};
+use gatepass_store::Database;
+use mcp_oauth_client::{Clock, Random};
+
+use crate::{
+    config::{Config, Database as DatabaseSetting, EgressMode},
+    system::{SystemClock, SystemRandom},
+};
+
+/// What the server stands on.
+pub struct World {
+    /// The way out.
+    pub egress: Egress,
+    /// The master keys.
+    pub keys: Arc<KeyRing>,
+    /// The database.
+    pub database: Database,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of randomness.
+    pub random: Arc<dyn Random>,
+}
+
+impl World {
+    /// Opens all of it as configured, creating what is not there yet.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let folder = &config.data_dir.value;
+        create_private(folder).with_context(|| {
+            format!(
+                "{}: cannot create the data folder {}",
+                config.data_dir.origin,
+                folder.display()
+            )
+        })?;
+        let keys = key_file::load_or_create(&folder.join("keys"), &*random)?;
+        let database = match &config.database.value {
+            DatabaseSetting::Sqlite(path) => Database::sqlite(path).await,
+            DatabaseSetting::Postgres(url) => Database::postgres(url.expose()).await,
+        }
+        .with_context(|| config.database.origin.to_string())?;
+        Ok(Self {
+            egress: Egress::new(policy(config)?)?,
+            keys: Arc::new(keys),
+            database,
+            clock: Arc::new(SystemClock),
+            random,
+        })
+    }
+}
+
+/// Where requests may go: as configured, and to the model's endpoint in any case.
+fn policy(config: &Config) -> anyhow::Result<EgressPolicy> {
+    let mut allow = config.egress_allow.value.clone();
+    allow.extend(config.model_url.value.as_ref().and_then(Allowed::host_of));
+    let mut extra_ca = Vec::new();
+    for path in &config.tls_ca.value {
+        let pem = fs::read(path)
+            .with_context(|| format!("{}: cannot read {}", config.tls_ca.origin, path.display()))?;
+        extra_ca.push(pem);
+    }
+    Ok(EgressPolicy {
+        mode: match config.egress.value {
+            EgressMode::Public => Mode::Public,
+            EgressMode::Loopback => Mode::Loopback,
+        },
+        allow,
+        extra_ca,
+        proxy: config.egress_proxy.value.clone(),
+        limits: limits(config.limits.answer_seconds),
+    })
+}
+
+fn limits(answer_seconds: Option<u64>) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(most) = answer_seconds.map(Duration::from_secs) {
+        for leg in [
+            &mut limits.probe,
+            &mut limits.metadata,
+            &mut limits.registration,
+            &mut limits.token,
+            &mut limits.revocation,
+        ] {
+            leg.total = leg.total.min(most);
+        }
+        limits.connect = limits.connect.min(most);
+    }
+    limits
+}
+
+/// Creates a folder that only its owner can look into.
+fn create_private(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}

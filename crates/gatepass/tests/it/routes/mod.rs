@@ -1,0 +1,4 @@
+mod callback;
+mod connection;
+mod discover;
+mod start;

@@ -1,0 +1,228 @@
+//! `POST /api/mcp/oauth/start`: which client is used, and what is refused.
+
+use std::collections::BTreeSet;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::{
+    site::{REGISTER, SERVER, Site, json_answer},
+    support::{Browser, TestApp, header, problem, query},
+};
+
+const START: &str = "/api/mcp/oauth/start";
+
+async fn start(browser: &Browser<'_>, body: &Value) -> Value {
+    let response = browser.post(START, body).await;
+    let status = response.status();
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+fn popup(site: &Site) -> Value {
+    json!({ "url": site.mcp(), "mode": "popup" })
+}
+
+fn with(mut body: Value, name: &str, value: Value) -> Value {
+    body[name] = value;
+    body
+}
+
+#[tokio::test]
+async fn the_authorization_url_carries_pkce_state_resource_and_scope() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let answer = start(&app.browser(), &popup(&site)).await;
+    let url = answer["authorizationUrl"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{}/authorize?", site.origin)));
+    let mut query = query(url);
+    for random in ["state", "code_challenge"] {
+        assert_eq!(
+            query
+                .insert(random.to_owned(), "(random)".to_owned())
+                .unwrap()
+                .len(),
+            43
+        );
+    }
+    let shown: Vec<_> = query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let shown = shown
+        .join("\n")
+        .replace(&site.origin, "SITE")
+        .replace(&app.url(""), "APP");
+    assert_snapshot!(shown, @r"
+    client_id=registered
+    code_challenge=(random)
+    code_challenge_method=S256
+    redirect_uri=APP/api/mcp/oauth/callback
+    resource=SITE/mcp
+    response_type=code
+    scope=notes
+    state=(random)
+    ");
+}
+
+#[tokio::test]
+async fn the_flow_cookie_is_sealed_and_for_this_browser_only() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let response = app.browser().post(START, &popup(&site)).await;
+    let cookies: Vec<String> = response
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|value| value.to_str().unwrap().to_owned())
+        .collect();
+    let answer: Value = response.json().await.unwrap();
+    let flow = answer["flowId"].as_str().unwrap();
+    let name = format!("gatepass-flow-{flow}=");
+    let cookie = cookies
+        .iter()
+        .find(|cookie| cookie.starts_with(&name))
+        .unwrap();
+    assert!(
+        cookie.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"),
+        "{cookie}"
+    );
+    assert!(cookie.len() < 3072);
+    let state = &query(answer["authorizationUrl"].as_str().unwrap())["state"];
+    assert!(!cookie.contains(state.as_str()));
+    let owner = cookies
+        .iter()
+        .find(|cookie| cookie.starts_with("gatepass-owner="))
+        .unwrap();
+    assert!(owner.ends_with("HttpOnly; SameSite=Lax"), "{owner}");
+}
+
+#[tokio::test]
+async fn one_registration_serves_every_flow() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    start(&app.browser(), &popup(&site)).await;
+    start(&app.browser(), &popup(&site)).await;
+    let made = site.seen(REGISTER);
+    assert_eq!(made.len(), 1);
+    let made: Value = serde_json::from_str(&made[0]).unwrap();
+    assert_eq!(
+        made["redirect_uris"],
+        json!([app.url("/api/mcp/oauth/callback")])
+    );
+}
+
+#[tokio::test]
+async fn a_blank_client_id_is_no_client_id() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    site.set(
+        SERVER,
+        site.server_with("registration_endpoint", &Value::Null),
+    );
+    let browser = app.browser();
+    for client in [
+        json!({ "clientId": "" }),
+        json!({ "clientId": " \t" }),
+        json!({}),
+        Value::Null,
+    ] {
+        let response = browser
+            .post(START, &with(popup(&site), "client", client))
+            .await;
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["type"], "/problems/client-required");
+        assert_eq!(body["action"], "enter-client");
+        assert_eq!(body["issuer"], site.origin.as_str());
+        assert_eq!(body["redirectUri"], app.url("/api/mcp/oauth/callback"));
+    }
+    let client = json!({ "clientId": " typed ", "clientSecret": "" });
+    let answer = start(&browser, &with(popup(&site), "client", client)).await;
+    assert_eq!(
+        query(answer["authorizationUrl"].as_str().unwrap())["client_id"],
+        "typed"
+    );
+}
+
+#[tokio::test]
+async fn a_typed_client_is_used_instead_of_registering() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let client = json!({ "clientId": "typed" });
+    let answer = start(&app.browser(), &with(popup(&site), "client", client)).await;
+    assert_eq!(
+        query(answer["authorizationUrl"].as_str().unwrap())["client_id"],
+        "typed"
+    );
+    assert!(site.seen(REGISTER).is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_registration_asks_for_a_client_with_the_real_reason() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let refusal =
+        json!({ "error": "invalid_redirect_uri", "error_description": "Only example.com" });
+    site.set(REGISTER, json_answer(400, &refusal));
+    let read = problem(app.browser().post(START, &popup(&site)).await).await;
+    let port = site.origin.rsplit(':').next().unwrap();
+    assert_snapshot!(read.replace(port, "PORT"), @"422 /problems/client-required enter-client: 127.0.0.1:PORT refused to register this app: invalid_redirect_uri (Only example.com).");
+}
+
+#[tokio::test]
+async fn an_authorization_server_that_the_server_does_not_name_is_refused() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let body = with(popup(&site), "issuer", json!("https://evil.example"));
+    let read = problem(app.browser().post(START, &body).await).await;
+    let port = site.origin.rsplit(':').next().unwrap();
+    assert_snapshot!(read.replace(port, "PORT"), @"400 /problems/unknown-issuer none: 127.0.0.1:PORT does not name that authorization server.");
+}
+
+#[tokio::test]
+async fn a_full_page_flow_comes_back_to_pages_of_ours_only() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let mut read = BTreeSet::new();
+    for target in [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/api/x",
+    ] {
+        let body = json!({ "url": site.mcp(), "mode": "redirect", "returnTo": target });
+        read.insert(problem(app.browser().post(START, &body).await).await);
+    }
+    assert_snapshot!(Vec::from_iter(read).join("\n"), @"400 /problems/invalid-return-to none: returnTo must be the path of a page of this installation, such as /c/123.");
+}
+
+#[tokio::test]
+async fn the_operators_client_comes_first() {
+    let site = Site::start().await;
+    let file = format!(
+        "[[clients]]\nissuer = \"{}\"\nclient_id = \"configured\"\nclient_secret = \"s\"\nscopes = [\"a\", \"b\"]\n",
+        site.origin
+    );
+    let app = TestApp::start_configured(&file).await;
+    let client = json!({ "clientId": "typed" });
+    let answer = start(&app.browser(), &with(popup(&site), "client", client)).await;
+    let query = query(answer["authorizationUrl"].as_str().unwrap());
+    assert_eq!(query["client_id"], "configured");
+    assert_eq!(query["scope"], "a b");
+    assert!(site.seen(REGISTER).is_empty());
+}
+
+#[tokio::test]
+async fn many_abandoned_sign_ins_do_not_stop_the_next() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    for _ in 0..20 {
+        start(&browser, &popup(&site)).await;
+    }
+    let response = browser.post(START, &popup(&site)).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(header(&response, "content-type"), "application/json");
+    assert!(browser.cookie_count("gatepass-flow-") <= 8);
+}
