@@ -1,0 +1,15 @@
+//! Custody over a real SQLite file, with an authorization server that counts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod disconnect;
+mod flows;
+mod keeping;
+mod keys;
+mod refresh;
+mod registrations;
+mod seal;
+mod support;

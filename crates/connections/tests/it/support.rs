@@ -1,0 +1,317 @@
+//! A keeper over a real database, an authorization server that counts, a clock to turn.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use gatepass_connections::{
+    Connections, Custody, KeyRing, Owner, OwnerSecret, Store, TokenService,
+};
+use gatepass_store::Database;
+use mcp_oauth_client::{
+    BoxFuture, CONNECTION_VERSION, ClientAuthMethod, ClientId, Clock, Connection, Failed, Issuer,
+    OAuthError, Random, Registration, RegistrationKind, Report, ResourceId, Revocation,
+    RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, Tokens, TransportError,
+    TransportFailure, UrlPolicy, token::Grant,
+};
+
+/// A clock that only moves when it is told to.
+pub struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl HandClock {
+    pub fn pass(&self, duration: Duration) {
+        let millis = i64::try_from(duration.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that never repeat, the same in every run.
+#[derive(Default)]
+pub struct Counting(AtomicU64);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let n = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        bytes.fill(0xA5);
+        for (byte, value) in bytes.iter_mut().zip(n) {
+            *byte = value;
+        }
+    }
+}
+
+/// What the authorization server does at the next request.
+#[derive(Clone, Debug)]
+pub enum Next {
+    Rotate,
+    Refuse(&'static str),
+    Status(u16),
+    Fails(TransportFailure),
+    /// It acts, but the answer is lost.
+    LosesAnswer,
+}
+
+/// An authorization server with rotation and replay detection.
+#[derive(Default)]
+pub struct CountingServer {
+    pub delay: Mutex<Duration>,
+    script: Mutex<VecDeque<Next>>,
+    refreshes: Mutex<Vec<String>>,
+    revocations: Mutex<Vec<String>>,
+    revoke_script: Mutex<VecDeque<Next>>,
+    current: Mutex<u64>,
+    replayed: Mutex<bool>,
+}
+
+impl CountingServer {
+    pub fn next(&self, next: Next) {
+        self.script.lock().unwrap().push_back(next);
+    }
+
+    pub fn next_revocation(&self, next: Next) {
+        self.revoke_script.lock().unwrap().push_back(next);
+    }
+
+    pub fn refreshes(&self) -> usize {
+        self.refreshes.lock().unwrap().len()
+    }
+
+    pub fn revoked(&self) -> Vec<String> {
+        self.revocations.lock().unwrap().clone()
+    }
+
+    /// Whether a refresh token was spent twice, which ends the grant.
+    pub fn replayed(&self) -> bool {
+        *self.replayed.lock().unwrap()
+    }
+
+    fn rotate(&self, connection: &Connection) -> Result<Connection, TokenError> {
+        let presented = connection.tokens.refresh_token.as_ref().unwrap();
+        let mut current = self.current.lock().unwrap();
+        if presented.expose() != format!("rt-{}", *current) {
+            *self.replayed.lock().unwrap() = true;
+            return Err(refused("invalid_grant"));
+        }
+        *current += 1;
+        let mut next = connection.clone();
+        let old = &connection.tokens;
+        next.tokens = tokens(*current, old.expires_at.unwrap_or(old.issued_at));
+        Ok(next)
+    }
+}
+
+pub fn refused(code: &str) -> TokenError {
+    TokenError::Refused {
+        host: "as.example".into(),
+        error: OAuthError::new(code, None),
+        grant: Grant::Refresh,
+        client: RegistrationKind::Dynamic,
+    }
+}
+
+fn unreachable(failure: TransportFailure) -> TransportError {
+    TransportError::new(failure, "it failed")
+}
+
+impl TokenService for CountingServer {
+    fn refresh<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Connection, Failed<TokenError>>> {
+        Box::pin(async move {
+            let token = connection.tokens.refresh_token.as_ref();
+            let token = token.map(|token| token.expose().to_owned());
+            self.refreshes
+                .lock()
+                .unwrap()
+                .push(token.unwrap_or_default());
+            let delay = *self.delay.lock().unwrap();
+            tokio::time::sleep(delay).await;
+            let host = "as.example".to_owned();
+            let next = self.script.lock().unwrap().pop_front();
+            let outcome = match next.unwrap_or(Next::Rotate) {
+                Next::Rotate => self.rotate(connection),
+                Next::Refuse(code) => Err(refused(code)),
+                Next::Status(status) => Err(TokenError::Unavailable {
+                    host,
+                    status,
+                    after: None,
+                }),
+                Next::Fails(failure) => Err(TokenError::Transport {
+                    host,
+                    source: unreachable(failure),
+                }),
+                Next::LosesAnswer => Err(TokenError::Transport {
+                    host,
+                    source: unreachable(TransportFailure::Timeout),
+                }),
+            };
+            outcome.map_err(|error| Failed::new(error, Report::new()))
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Revocation, Failed<RevocationError>>> {
+        Box::pin(async move {
+            if connection.revocation_endpoint.is_none() {
+                return Ok(Revocation::NotOffered);
+            }
+            let token = connection.tokens.refresh_token.as_ref();
+            let token = token.map(|token| token.expose().to_owned());
+            let host = "as.example".to_owned();
+            let next = self.revoke_script.lock().unwrap().pop_front();
+            let error = match next {
+                None | Some(Next::Rotate) => {
+                    self.revocations.lock().unwrap().extend(token);
+                    return Ok(Revocation::Revoked);
+                }
+                Some(Next::Status(status)) => RevocationError::Unavailable {
+                    host,
+                    status,
+                    after: None,
+                },
+                Some(Next::Refuse(code)) => RevocationError::Refused {
+                    host,
+                    status: 400,
+                    error: Some(OAuthError::new(code, None)),
+                },
+                Some(Next::Fails(failure)) => RevocationError::Transport {
+                    host,
+                    source: unreachable(failure),
+                },
+                Some(Next::LosesAnswer) => RevocationError::Transport {
+                    host,
+                    source: unreachable(TransportFailure::Timeout),
+                },
+            };
+            Err(Failed::new(error, Report::new()))
+        })
+    }
+}
+
+/// One installation: a database and everything over it.
+pub struct Place {
+    pub connections: Connections,
+    pub server: Arc<CountingServer>,
+    pub clock: Arc<HandClock>,
+    pub random: Arc<Counting>,
+    pub keys: Arc<KeyRing>,
+    pub store: Arc<Database>,
+    pub folder: Arc<tempfile::TempDir>,
+}
+
+pub async fn place() -> Place {
+    let random = Arc::new(Counting::default());
+    let keys = Arc::new(KeyRing::generate(&*random));
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Arc::new(HandClock(AtomicI64::new(1_800_000_000_000)));
+    let server = Arc::new(CountingServer::default());
+    open(folder, keys, server, clock, random).await
+}
+
+async fn open(
+    folder: Arc<tempfile::TempDir>,
+    keys: Arc<KeyRing>,
+    server: Arc<CountingServer>,
+    clock: Arc<HandClock>,
+    random: Arc<Counting>,
+) -> Place {
+    let database = Database::sqlite(&folder.path().join("test.db"))
+        .await
+        .unwrap();
+    let store = Arc::new(database);
+    let connections = Connections::new(
+        store.clone() as Arc<dyn Store>,
+        keys.clone(),
+        server.clone(),
+        clock.clone(),
+        random.clone(),
+        Custody::default(),
+    );
+    Place {
+        connections,
+        server,
+        clock,
+        random,
+        keys,
+        store,
+        folder,
+    }
+}
+
+impl Place {
+    /// Another replica over the same database, with the same keys and authorization server.
+    pub async fn replica(&self) -> Place {
+        self.replica_with(self.keys.clone()).await
+    }
+
+    pub async fn replica_with(&self, keys: Arc<KeyRing>) -> Place {
+        let (folder, server) = (self.folder.clone(), self.server.clone());
+        open(
+            folder,
+            keys,
+            server,
+            self.clock.clone(),
+            self.random.clone(),
+        )
+        .await
+    }
+
+    pub fn owner(&self) -> Owner {
+        Owner::new(OwnerSecret::generate(&*self.random))
+    }
+
+    pub fn fresh(&self) -> Connection {
+        connection(0, self.clock.now())
+    }
+}
+
+pub const LIFETIME: Duration = Duration::from_secs(300);
+
+fn tokens(generation: u64, at: Timestamp) -> Tokens {
+    Tokens {
+        access_token: Secret::new(format!("at-{generation}")),
+        refresh_token: Some(Secret::new(format!("rt-{generation}"))),
+        scopes: Scopes::parse("notes:read"),
+        expires_at: Some(at.after(LIFETIME)),
+        issued_at: at,
+    }
+}
+
+pub fn registration() -> Registration {
+    Registration {
+        issuer: Issuer::parse("https://as.example", UrlPolicy::HttpsOnly).unwrap(),
+        kind: RegistrationKind::Dynamic,
+        client_id: ClientId::new("client-1").unwrap(),
+        client_secret: Some(Secret::new("client-secret-1")),
+        secret_expires_at: None,
+        auth_method: ClientAuthMethod::ClientSecretBasic,
+        redirect_uri: "https://app.example/cb".into(),
+    }
+}
+
+fn connection(generation: u64, at: Timestamp) -> Connection {
+    let endpoint = |text: &str| UrlPolicy::HttpsOnly.endpoint(text).unwrap();
+    Connection {
+        version: CONNECTION_VERSION,
+        server: ServerUrl::parse("https://mcp.example/mcp", UrlPolicy::HttpsOnly).unwrap(),
+        resource: ResourceId::verbatim("https://mcp.example/mcp"),
+        issuer: registration().issuer,
+        token_endpoint: endpoint("https://as.example/token"),
+        revocation_endpoint: Some(endpoint("https://as.example/revoke")),
+        registration: registration(),
+        tokens: tokens(generation, at),
+    }
+}
