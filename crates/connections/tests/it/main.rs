@@ -1,9 +1,5 @@
 //! Custody over a real SQLite file, with an authorization server that counts.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod disconnect;
 mod flows;
