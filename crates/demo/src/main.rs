@@ -1,6 +1,8 @@
 //! `gatepass-demo`: the demo on its own, with its behaviour from a file.
 
-use std::{io::Write, path::PathBuf};
+mod control;
+
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -19,6 +21,10 @@ struct Arguments {
     /// A JSON file that says how it deviates from a well-behaved server.
     #[arg(long, value_name = "FILE")]
     behaviour: Option<PathBuf>,
+    /// Also serve the record and the switches here, for tests; a loopback address. The start is
+    /// then announced as one line of JSON.
+    #[arg(long, value_name = "ADDR:PORT")]
+    control: Option<String>,
 }
 
 #[tokio::main]
@@ -33,17 +39,39 @@ async fn main() -> anyhow::Result<()> {
             .with_context(|| format!("cannot read {}", file.display()))?;
         builder = builder.behaviour(Behaviour::from_json(&text)?);
     }
-    let demo = builder.start().await?;
-    writeln!(
-        std::io::stdout(),
-        "MCP server  {}\nissuer      {}\nmodel       {}",
-        demo.mcp_url(),
-        demo.issuer(),
-        demo.model_url()
-    )?;
+    let demo = Arc::new(builder.start().await?);
+    announce(&demo, arguments.control.as_deref()).await?;
     tokio::signal::ctrl_c()
         .await
         .context("cannot wait for the signal to stop")?;
-    demo.stop().await;
+    // With a control address its server holds the instance too, and both end with the process.
+    if let Some(demo) = Arc::into_inner(demo) {
+        demo.stop().await;
+    }
+    Ok(())
+}
+
+/// Says where everything is: to a person, or to the program that controls it.
+async fn announce(demo: &Arc<Demo>, control: Option<&str>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match control {
+        None => writeln!(
+            out,
+            "MCP server  {}\nissuer      {}\nmodel       {}",
+            demo.mcp_url(),
+            demo.issuer(),
+            demo.model_url()
+        )?,
+        Some(address) => {
+            let control_url = control::serve(address, Arc::clone(demo)).await?;
+            let places = serde_json::json!({
+                "mcpUrl": demo.mcp_url(),
+                "issuer": demo.issuer(),
+                "modelUrl": demo.model_url(),
+                "controlUrl": control_url,
+            });
+            writeln!(out, "{places}")?;
+        }
+    }
     Ok(())
 }
