@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use gatepass_chat::ConversationStore;
 use gatepass_connections::{Connections, Flows, Registrations, Store};
+use gatepass_egress::Egress;
 use mcp_oauth_client::{AuthClient, Clock, Random};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     authorize::discoveries::Discoveries,
-    config::{Config, PublicUrl},
+    chat::{models::Models, turns::Turns},
+    config::{Config, PresetServer, PublicUrl},
+    demo::Running,
     http::{cookies::Cookies, rate::Rates},
 };
 
@@ -37,6 +41,18 @@ pub struct App {
     pub registrations: Registrations,
     /// Connections.
     pub connections: Connections,
+    /// Conversations.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// Turns under way.
+    pub turns: Turns,
+    /// Models on offer.
+    pub models: Models,
+    /// Servers on offer to everyone.
+    pub presets: Vec<PresetServer>,
+    /// The demo, if it runs.
+    pub demo: Option<Running>,
+    /// The way out, to judge addresses that only a browser goes to.
+    pub egress: Egress,
     /// The database.
     pub store: Arc<dyn Store>,
     /// Measurements.

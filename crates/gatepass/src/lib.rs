@@ -3,8 +3,10 @@
 
 pub mod app;
 pub mod authorize;
+pub mod chat;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod http;
 pub mod ops;
 pub mod pages;

@@ -17,7 +17,10 @@ use crate::{
     http::{csrf, headers, host, observe, owner, panics, rate::Cost},
     ops,
     problem::{self, Kind, Problem},
-    routes::{callback, client_metadata, connection, discover, flows, openapi, start},
+    routes::{
+        callback, client_metadata, config, connection, conversations, discover, flows, openapi,
+        start,
+    },
     ui,
 };
 
@@ -34,12 +37,19 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
     let outbound = OpenApiRouter::new()
         .routes(routes!(discover::discover))
         .routes(routes!(start::start))
-        .routes(routes!(callback::callback))
         .routes(routes!(connection::refresh))
         .routes(routes!(connection::revoke))
         .layer(session(Cost::Outbound));
     let own = OpenApiRouter::new()
+        .routes(routes!(callback::callback))
         .routes(routes!(flows::flow))
+        .routes(routes!(config::config))
+        .routes(routes!(conversations::list, conversations::create))
+        .routes(routes!(
+            conversations::read,
+            conversations::rename,
+            conversations::delete
+        ))
         .layer(session(Cost::Own));
     let public = OpenApiRouter::new().routes(routes!(client_metadata::client_metadata));
     let (calls, description) = openapi::documented()

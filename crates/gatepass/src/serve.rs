@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
 use mcp_oauth_client::{AuthClient, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -17,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     authorize::discoveries::Discoveries,
+    chat::{models::Models, turns::Turns},
     config::{Config, PublicUrl},
+    demo::Running,
     http::{cookies::Cookies, rate::Rates},
     router::router,
     world::World,
@@ -52,7 +55,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Opens the store, binds, and serves in the background.
 pub async fn start(config: Config) -> anyhow::Result<Server> {
     let metrics = recorder()?;
-    let world = World::open(&config).await?;
     let listener = TcpListener::bind(config.listen.value)
         .await
         .with_context(|| {
@@ -63,7 +65,12 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         })?;
     let bound = listener.local_addr()?;
     let public = config.public_url(bound);
-    let app = Arc::new(assemble(config, public, world, metrics));
+    let demo = match config.demo.value {
+        true => Some(Running::start(bound).await?),
+        false => None,
+    };
+    let world = World::open(&config, demo.as_ref()).await?;
+    let app = Arc::new(assemble(config, public, world, demo, metrics)?);
     let router = router(&app, bound)?;
     tokio::spawn(upkeep(Arc::clone(&app)));
     let ending = app.ending.clone();
@@ -79,7 +86,13 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
 }
 
 /// Puts the parts together.
-fn assemble(config: Config, public: PublicUrl, world: World, metrics: PrometheusHandle) -> App {
+fn assemble(
+    config: Config,
+    public: PublicUrl,
+    world: World,
+    demo: Option<Running>,
+    metrics: PrometheusHandle,
+) -> anyhow::Result<App> {
     let World {
         egress,
         keys,
@@ -88,9 +101,23 @@ fn assemble(config: Config, public: PublicUrl, world: World, metrics: Prometheus
         random,
     } = world;
     let settings = protocol(&config, &public);
-    let transport = Arc::new(egress);
+    let transport = Arc::new(egress.clone());
+    let endpoint = config.model_url.value.clone();
+    let endpoint = endpoint.map(|url| ModelEndpoint::new(url, config.model_key.value.clone()));
+    let mut models = Models::new(
+        ModelClient::new(transport.clone()),
+        Arc::clone(&clock),
+        endpoint,
+        &config.models,
+    );
+    let mut presets = config.servers.clone();
+    if let Some(demo) = &demo {
+        models.add(demo.model()?);
+        presets.insert(0, demo.preset()?);
+    }
     let auth = AuthClient::new(transport, Arc::clone(&clock), Arc::clone(&random), settings);
-    let store: Arc<dyn Store> = Arc::new(database);
+    let database = Arc::new(database);
+    let store: Arc<dyn Store> = database.clone();
     let idle = Duration::from_secs(u64::from(config.limits.connection_days) * 24 * 3600);
     let custody = Custody {
         idle,
@@ -98,7 +125,7 @@ fn assemble(config: Config, public: PublicUrl, world: World, metrics: Prometheus
     };
     let (store_too, keys_too) = (|| Arc::clone(&store), || Arc::clone(&keys));
     let (clock_too, random_too) = (|| Arc::clone(&clock), || Arc::clone(&random));
-    App {
+    Ok(App {
         cookies: Cookies::new(&public),
         rates: Rates::new(&config.limits),
         discoveries: Discoveries::new(auth.clone(), clock_too()),
@@ -112,6 +139,12 @@ fn assemble(config: Config, public: PublicUrl, world: World, metrics: Prometheus
             random_too(),
             custody,
         ),
+        conversations: database,
+        turns: Turns::default(),
+        models,
+        presets,
+        demo,
+        egress,
         auth,
         store,
         public,
@@ -120,7 +153,7 @@ fn assemble(config: Config, public: PublicUrl, world: World, metrics: Prometheus
         metrics,
         ending: CancellationToken::new(),
         config,
-    }
+    })
 }
 
 /// Who we are to authorization servers, and which of them we accept.
@@ -139,6 +172,11 @@ impl Server {
         &self.app.public
     }
 
+    /// The demo, if it runs.
+    pub fn demo(&self) -> Option<&Running> {
+        self.app.demo.as_ref()
+    }
+
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.bound
@@ -155,6 +193,8 @@ impl Server {
             outcome = &mut self.task => return Ok(outcome??),
             () = self.app.ending.cancelled() => {}
         }
+        // Their streams end, and with them the requests that would hold the end up.
+        self.app.turns.stop_all();
         match tokio::time::timeout(GRACE, &mut self.task).await {
             Ok(outcome) => Ok(outcome??),
             Err(_) => {

@@ -10,6 +10,7 @@ use mcp_oauth_client::{Clock, Random};
 
 use crate::{
     config::{Config, Database as DatabaseSetting, EgressMode},
+    demo::Running,
     system::{SystemClock, SystemRandom},
 };
 
@@ -29,7 +30,7 @@ pub struct World {
 
 impl World {
     /// Opens all of it as configured, creating what is not there yet.
-    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub async fn open(config: &Config, demo: Option<&Running>) -> anyhow::Result<Self> {
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let folder = &config.data_dir.value;
         create_private(folder).with_context(|| {
@@ -46,7 +47,7 @@ impl World {
         }
         .with_context(|| config.database.origin.to_string())?;
         Ok(Self {
-            egress: Egress::new(policy(config)?)?,
+            egress: Egress::new(policy(config, demo)?)?,
             keys: Arc::new(keys),
             database,
             clock: Arc::new(SystemClock),
@@ -55,9 +56,10 @@ impl World {
     }
 }
 
-/// Where requests may go: as configured, and to the model's endpoint in any case.
-fn policy(config: &Config) -> anyhow::Result<EgressPolicy> {
+/// Where requests may go: as configured, and to the model's endpoint and the demo in any case.
+fn policy(config: &Config, demo: Option<&Running>) -> anyhow::Result<EgressPolicy> {
     let mut allow = config.egress_allow.value.clone();
+    allow.extend(demo.and_then(Running::allowed));
     allow.extend(config.model_url.value.as_ref().and_then(Allowed::host_of));
     let mut extra_ca = Vec::new();
     for path in &config.tls_ca.value {

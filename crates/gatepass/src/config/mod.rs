@@ -139,13 +139,12 @@ impl Config {
 
     /// Which URLs may be used, as far as their text tells.
     pub fn url_policy(&self) -> UrlPolicy {
+        let plain = self.egress_allow.value.is_empty();
         match self.egress.value {
-            EgressMode::Public if self.egress_allow.value.is_empty() => UrlPolicy::HttpsOnly,
-            EgressMode::Loopback if self.egress_allow.value.is_empty() => {
-                UrlPolicy::AllowLoopbackHttp
-            }
+            EgressMode::Public if plain && !self.demo.value => UrlPolicy::HttpsOnly,
+            _ if plain => UrlPolicy::AllowLoopbackHttp,
             // The operator has listed hosts; the transport refuses http to any other.
-            EgressMode::Public | EgressMode::Loopback => UrlPolicy::DangerouslyAllowHttp,
+            _ => UrlPolicy::DangerouslyAllowHttp,
         }
     }
 }

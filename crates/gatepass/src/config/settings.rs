@@ -253,6 +253,19 @@ impl Settings {
             issuers_without_s256: Vec::new(),
             limits: super::Limits::default(),
         };
+        if config.demo.value
+            && config
+                .public_url
+                .value
+                .as_ref()
+                .is_some_and(|url| !url.is_loopback())
+        {
+            return Err(ConfigError::Value {
+                origin: config.demo.origin,
+                message: "the demo runs on this machine only, and the public URL is another"
+                    .to_owned(),
+            });
+        }
         if let Some(loaded) = &loaded {
             let policy = config.url_policy();
             config.servers = entries(loaded, &loaded.file.servers, |entry| server(entry, policy))?;

@@ -1,6 +1,7 @@
 //! From the errors of the crates to problems: the one place where status, `type` and action are
 //! chosen. The sentence is the error's own.
 
+use gatepass_chat::ModelError;
 use gatepass_connections::{CustodyError, FlowError, StoreError};
 use mcp_oauth_client::{
     Actor, CallbackError, DiscoveryError, Failed, Recovery, RegistrationError, RegistrationKind,
@@ -204,4 +205,23 @@ impl From<FlowError> for Problem {
         };
         Self::new(kind, sentence(&error))
     }
+}
+
+/// A model that did not answer before a stream began; once it has begun, the stream says it.
+pub fn model(error: &ModelError) -> Problem {
+    let action = match action(error.recovery()) {
+        Action::EnterClient => Action::None,
+        action => action,
+    };
+    Problem::new(Kind::ModelUnavailable, sentence(error))
+        .with_action(action)
+        .retry_after(wait(error.recovery()))
+}
+
+/// A sign-in page that browsers may not be sent to.
+pub fn hostile_page(error: &TransportError) -> Problem {
+    Problem::new(
+        Kind::AddressRefused,
+        format!("The sign-in page may not be opened. {}", sentence(error)),
+    )
 }

@@ -2,7 +2,9 @@
 
 pub mod callback;
 pub mod client_metadata;
+pub mod config;
 pub mod connection;
+pub mod conversations;
 pub mod discover;
 pub mod flows;
 pub mod openapi;

@@ -24,7 +24,7 @@ use crate::{
     },
     http::{json::Json, owner::Session},
     pages::return_to::ReturnTo,
-    problem::{Kind, Problem},
+    problem::{Kind, Problem, map},
 };
 
 /// How long the cookie lives, in seconds: as long as the flow.
@@ -103,6 +103,11 @@ pub async fn start(
     let renewed = renewed(&app, owner, &server, request.connection.as_ref());
     let protected = app.discoveries.to_sign_in(&server).await?;
     let issuer = choose(&app, &protected, request.issuer.as_deref()).await?;
+    let page = issuer.authorization_endpoint.url();
+    // A browser is sent there, which must not become a way into networks that we do not enter.
+    app.egress
+        .check(page)
+        .map_err(|error| map::hostile_page(&error))?;
     let scopes = scopes(
         &app,
         &protected,

@@ -61,3 +61,35 @@ pub struct ConnectionSchema {
     /// `preregistered`, `metadata-document`, `dynamic` or `manual`.
     pub registration: String,
 }
+
+/// A conversation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Conversation)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversationSchema {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// When it was begun, in Unix milliseconds.
+    pub created_at: i64,
+    /// When it last changed, in Unix milliseconds.
+    pub updated_at: i64,
+}
+
+/// A message, in parts as the AI SDK's UI messages have them.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageSchema {
+    /// Its id.
+    pub id: String,
+    /// `user` or `assistant`.
+    pub role: String,
+    /// What it says and did.
+    pub parts: Vec<serde_json::Value>,
+    /// The model that wrote it.
+    pub model: Option<String>,
+    /// When it was begun, in Unix milliseconds.
+    pub created_at: i64,
+}

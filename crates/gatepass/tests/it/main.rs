@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod config;
+mod main_job;
 mod pages;
 mod problems;
 mod routes;

@@ -66,6 +66,11 @@ impl TestApp {
         self.server.as_ref().unwrap().address()
     }
 
+    /// The demo that it runs.
+    pub(crate) fn demo(&self) -> &gatepass_demo::Demo {
+        self.server.as_ref().unwrap().demo().unwrap().demo()
+    }
+
     /// Ends it and starts it again with the same data, at the same address.
     pub(crate) async fn restart(&mut self) {
         let address = self.address();

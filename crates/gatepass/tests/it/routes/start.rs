@@ -181,6 +181,17 @@ async fn an_authorization_server_that_the_server_does_not_name_is_refused() {
 }
 
 #[tokio::test]
+async fn nobody_is_sent_to_a_sign_in_page_on_a_private_address() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let page = json!("https://192.168.1.1/reboot");
+    site.set(SERVER, site.server_with("authorization_endpoint", &page));
+    let read = problem(app.browser().post(START, &popup(&site)).await).await;
+    assert_snapshot!(read, @"403 /problems/address-refused ask-admin: The sign-in page may not be opened. 192.168.1.1 is a private address, which this installation does not contact; its operator can allow it.");
+    assert!(site.seen(REGISTER).is_empty());
+}
+
+#[tokio::test]
 async fn a_full_page_flow_comes_back_to_pages_of_ours_only() {
     let app = TestApp::start().await;
     let site = Site::start().await;
