@@ -1,0 +1,66 @@
+import type { CardState, Finding } from "../../lib/state/status.svelte";
+import type { Server } from "../../lib/state/storage";
+import { hostOf } from "../../lib/text/host";
+
+export type Next = "connect" | "client" | "again" | "more" | "retry" | "tools" | null;
+
+export interface CardWords {
+  /** The state in one or two words. */
+  label: string;
+  tone: "good" | "act" | "bad" | "calm";
+  sentence: string;
+  /** The one obvious thing to do, and what its button says. */
+  next: Next;
+  button: string;
+}
+
+/** What a server's card says in each state. */
+export function cardWords(state: CardState, server: Server, finding: Finding | null): CardWords {
+  const signIn = hostOf(finding?.discovery?.issuer ?? server.connection?.issuer ?? server.issuer ?? server.url);
+  switch (state) {
+    case "checking":
+      return { label: "checking", tone: "calm", sentence: `Asking ${hostOf(server.url)} what it needs…`, next: null, button: "" };
+    case "open":
+      return {
+        label: server.headers ? "ready" : "open",
+        tone: "good",
+        sentence: server.headers ? "Uses the header you gave; no sign-in needed." : "No sign-in needed.",
+        next: "tools",
+        button: "Tools",
+      };
+    case "sign-in-needed":
+      return { label: "sign-in needed", tone: "act", sentence: `It wants you to sign in at ${signIn}.`, next: "connect", button: "Connect" };
+    case "client-id-needed":
+      return {
+        label: "client ID needed",
+        tone: "act",
+        sentence: `${signIn} only lets known apps in: it needs a client ID from you once.`,
+        next: "client",
+        button: "Enter client ID",
+      };
+    case "signing-in":
+      return { label: "signing in", tone: "calm", sentence: "Waiting for you to finish in the sign-in window.", next: null, button: "" };
+    case "connected":
+      return { label: "connected", tone: "good", sentence: `Signed in at ${signIn}.`, next: "tools", button: "Tools" };
+    case "needs-more-access":
+      return {
+        label: "needs more access",
+        tone: "act",
+        sentence: finding && finding.scopes.length > 0
+          ? `A tool wants more than you allowed: ${finding.scopes.join(", ")}. The others still work.`
+          : "A tool wants more than you allowed. The others still work.",
+        next: "more",
+        button: "Allow more access",
+      };
+    case "sign-in-again":
+      return {
+        label: "sign in again",
+        tone: "act",
+        sentence: server.connection ? `Your access from ${signIn} has ended.` : "The server does not accept this access any more.",
+        next: "again",
+        button: "Sign in again",
+      };
+    case "unreachable":
+      return { label: "unreachable", tone: "bad", sentence: finding?.problem?.detail ?? "The server cannot be reached.", next: "retry", button: "Try again" };
+  }
+}

@@ -1,0 +1,107 @@
+import { ApiError, offlineProblem, parseProblem, problemOf } from "./problem";
+import type {
+  CallAnswer,
+  Config,
+  Connection,
+  Conversation,
+  ConversationSummary,
+  Discovery,
+  FlowAnswer,
+  JsonObject,
+  RevokeAnswer,
+  SendRequest,
+  StartAnswer,
+  StartRequest,
+  Target,
+  ToolsAnswer,
+} from "./types";
+
+type Listener = (url: string, connection: Connection) => void;
+
+let listener: Listener = () => {};
+
+/** Is told of every connection that an answer carries, with the URL of the server it is for. */
+export function onConnection(heard: Listener): void {
+  listener = heard;
+}
+
+async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: signal ?? null,
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(offlineProblem());
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+async function json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await request(method, path, body, signal);
+  try {
+    return (await response.json()) as T;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(parseProblem(null, response.status));
+  }
+}
+
+function carried<T extends { connection?: Connection }>(url: string, answer: T): T {
+  if (answer.connection) listener(url, answer.connection);
+  return answer;
+}
+
+export const getConfig = () => json<Config>("GET", "/api/config");
+
+export const discover = (url: string, signal?: AbortSignal) =>
+  json<Discovery>("POST", "/api/mcp/oauth/discover", { url }, signal);
+
+export const startFlow = (body: StartRequest) => json<StartAnswer>("POST", "/api/mcp/oauth/start", body);
+
+export const readFlow = (id: string, wait: number, signal?: AbortSignal) =>
+  json<FlowAnswer>("GET", `/api/mcp/oauth/flows/${encodeURIComponent(id)}${wait > 0 ? `?wait=${wait}` : ""}`, undefined, signal);
+
+export const refresh = async (url: string, connection: Connection, signal?: AbortSignal) =>
+  carried(url, await json<{ connection: Connection }>("POST", "/api/mcp/oauth/refresh", { connection }, signal));
+
+export const revoke = (connection: Connection) =>
+  json<RevokeAnswer>("POST", "/api/mcp/oauth/revoke", { connection });
+
+export const listTools = async (target: Target, signal?: AbortSignal) =>
+  carried(target.url, await json<ToolsAnswer>("POST", "/api/mcp/tools", target, signal));
+
+export const callTool = async (target: Target, name: string, args: JsonObject, signal?: AbortSignal) =>
+  carried(target.url, await json<CallAnswer>("POST", "/api/mcp/tools/call", { ...target, name, arguments: args }, signal));
+
+const conversations = "/api/conversations";
+const one = (id: string) => `${conversations}/${encodeURIComponent(id)}`;
+
+export const listConversations = async () =>
+  (await json<{ conversations: ConversationSummary[] }>("GET", conversations)).conversations;
+
+export const createConversation = (title: string) => json<ConversationSummary>("POST", conversations, { title });
+
+export const readConversation = (id: string, signal?: AbortSignal) => json<Conversation>("GET", one(id), undefined, signal);
+
+export const renameConversation = async (id: string, title: string): Promise<void> => {
+  await request("PATCH", one(id), { title });
+};
+
+export const deleteConversation = async (id: string): Promise<void> => {
+  await request("DELETE", one(id));
+};
+
+/** Sends a message; the answer's body is the event stream of the turn. */
+export const sendMessage = (id: string, body: SendRequest, signal: AbortSignal) =>
+  request("POST", `${one(id)}/messages`, body, signal);
+
+export const cancelRun = async (id: string, runId: string): Promise<void> => {
+  await request("POST", `${one(id)}/runs/${encodeURIComponent(runId)}/cancel`, {});
+};

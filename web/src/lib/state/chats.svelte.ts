@@ -1,0 +1,92 @@
+import { createConversation, deleteConversation, listConversations, renameConversation } from "../api/client";
+import { ApiError } from "../api/problem";
+import type { ConversationSummary } from "../api/types";
+import { chatPath, router } from "../router.svelte";
+import { drafts } from "./drafts";
+import { notices } from "./notices.svelte";
+import { Thread } from "./thread.svelte";
+
+/** The list of conversations and those that were opened on this page. */
+class Chats {
+  list = $state.raw<ConversationSummary[]>([]);
+  phase = $state<"loading" | "ready" | "failed">("loading");
+  #threads = new Map<string, Thread>();
+
+  async load(): Promise<void> {
+    try {
+      this.list = (await listConversations()).toSorted((a, b) => b.updatedAt - a.updatedAt);
+      this.phase = "ready";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.phase = "failed";
+    }
+  }
+
+  thread(id: string): Thread {
+    const known = this.#threads.get(id);
+    if (known) return known;
+    const thread = new Thread(id, false);
+    this.#threads.set(id, thread);
+    return thread;
+  }
+
+  titleOf(id: string): string | null {
+    return this.list.find((conversation) => conversation.id === id)?.title ?? null;
+  }
+
+  /** Sends a message into a conversation, or into a new one. */
+  async send(conversation: string | null, text: string, model: string): Promise<void> {
+    const thread = conversation === null ? await this.#begin(text) : this.thread(conversation);
+    await thread.send(text, model);
+    await this.load();
+  }
+
+  async #begin(text: string): Promise<Thread> {
+    const created = await createConversation(titleFor(text));
+    const thread = new Thread(created.id, true);
+    this.#threads.set(created.id, thread);
+    this.list = [created, ...this.list];
+    drafts.write(null, "");
+    // Whoever went elsewhere meanwhile is not pulled back.
+    if (router.route.page === "chat" && router.route.conversation === null) router.replace(chatPath(created.id));
+    return thread;
+  }
+
+  async rename(id: string, title: string): Promise<void> {
+    const before = this.list;
+    this.list = before.map((conversation) => (conversation.id === id ? { ...conversation, title } : conversation));
+    await this.#orUndo(() => renameConversation(id, title), before);
+  }
+
+  async delete(id: string): Promise<void> {
+    const before = this.list;
+    this.list = before.filter((conversation) => conversation.id !== id);
+    await this.#orUndo(async () => {
+      await deleteConversation(id);
+      void this.#threads.get(id)?.stop();
+      this.#threads.delete(id);
+      if (router.route.page === "chat" && router.route.conversation === id) router.go("/");
+    }, before);
+  }
+
+  async #orUndo(action: () => Promise<void>, before: ConversationSummary[]): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.list = before;
+      if (!(error instanceof ApiError)) throw error;
+      notices.say(error.problem.detail, "bad");
+    }
+  }
+}
+
+/** The first line of a message, cut at a word. */
+export function titleFor(text: string): string {
+  const line = text.trim().split("\n")[0] ?? "";
+  if (line.length <= 60) return line;
+  const cut = line.slice(0, 60);
+  const space = cut.lastIndexOf(" ");
+  return `${cut.slice(0, space > 30 ? space : 60)}…`;
+}
+
+export const chats = new Chats();

@@ -1,0 +1,193 @@
+import { isObject } from "../api/problem";
+import type { Connection, Headers, Json } from "../api/types";
+
+/** The one key under which the page keeps its servers; another form gets another number. */
+export const storageKey = "gatepass:v1";
+
+/** Keys of forms that this page does not read. */
+const otherForm = /^gatepass:v\d+$/;
+
+export interface Server {
+  id: string;
+  name: string;
+  url: string;
+  headers?: Headers;
+  connection?: Connection;
+  enabled: boolean;
+  /** The client id that was last typed for it, to offer it again. */
+  clientId?: string;
+  /** The authorization server that was last chosen, to notice when it changes. */
+  issuer?: string;
+}
+
+/** A sign-in that was started and whose result has not been seen yet. */
+export interface PendingFlow {
+  flowId: string;
+  serverId: string;
+  mode: "popup" | "redirect";
+  startedAt: number;
+  expiresAt: number;
+}
+
+export interface Saved {
+  servers: Server[];
+  flows: PendingFlow[];
+  /**
+   * Ids of servers, connections and flows that are over, with the time. Without them a slower tab, or an answer that was
+   * under way, would bring a removed server or an ended connection back.
+   */
+  gone: Record<string, number>;
+}
+
+const goneFor = 30 * 24 * 60 * 60 * 1000;
+const goneMost = 400;
+
+export function empty(): Saved {
+  return { servers: [], flows: [], gone: {} };
+}
+
+/** Reads what was saved. What cannot be read is dropped and named; the rest is kept. */
+export function parseSaved(text: string | null): { saved: Saved; dropped: string[] } {
+  const saved = empty();
+  const dropped: string[] = [];
+  if (text === null) return { saved, dropped };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { saved, dropped: ["the saved servers (the browser's storage was damaged)"] };
+  }
+  if (!isObject(value) || !Array.isArray(value.servers)) {
+    return { saved, dropped: ["the saved servers (they had an unknown form)"] };
+  }
+  for (const entry of value.servers) {
+    const server = parseServer(entry);
+    if (server === null) {
+      dropped.push(isObject(entry) && typeof entry.name === "string" ? `the server “${entry.name}”` : "a saved server");
+    } else if (!saved.servers.some((other) => other.id === server.server.id)) {
+      saved.servers.push(server.server);
+      if (server.lost) dropped.push(`the connection of “${server.server.name}”`);
+    }
+  }
+  for (const entry of Array.isArray(value.flows) ? value.flows : []) {
+    const flow = parseFlow(entry);
+    if (flow) saved.flows.push(flow);
+  }
+  for (const [id, time] of Object.entries(isObject(value.gone) ? value.gone : {})) {
+    if (typeof time === "number") saved.gone[id] = time;
+  }
+  return { saved, dropped };
+}
+
+function parseServer(value: Json): { server: Server; lost: boolean } | null {
+  if (!isObject(value) || typeof value.id !== "string" || typeof value.url !== "string" || value.id === "") return null;
+  if (!/^https?:\/\//i.test(value.url) || !URL.canParse(value.url)) return null;
+  const server: Server = {
+    id: value.id,
+    url: value.url,
+    name: typeof value.name === "string" && value.name.trim() !== "" ? value.name : value.url,
+    enabled: value.enabled === true,
+  };
+  if (isObject(value.headers)) {
+    const headers = Object.entries(value.headers).filter((pair): pair is [string, string] => typeof pair[1] === "string");
+    if (headers.length > 0) server.headers = Object.fromEntries(headers);
+  }
+  if (typeof value.clientId === "string") server.clientId = value.clientId;
+  if (typeof value.issuer === "string") server.issuer = value.issuer;
+  if (value.connection === undefined || value.connection === null) return { server, lost: false };
+  const connection = parseConnection(value.connection);
+  if (!connection) return { server, lost: true };
+  server.connection = connection;
+  return { server, lost: false };
+}
+
+/** A connection from storage or a stream, if it has every part that the server needs. */
+export function parseConnection(value: Json | undefined): Connection | null {
+  if (!isObject(value)) return null;
+  const { id, sealed, resource, issuer, generation, expiresAt } = value;
+  if (typeof id !== "string" || typeof sealed !== "string" || typeof resource !== "string" || typeof issuer !== "string") return null;
+  if (typeof generation !== "number" || !Number.isInteger(generation)) return null;
+  return {
+    id,
+    sealed,
+    resource,
+    issuer,
+    generation,
+    expiresAt: typeof expiresAt === "number" ? expiresAt : null,
+    refreshable: value.refreshable === true,
+    scopes: Array.isArray(value.scopes) ? value.scopes.filter((scope) => typeof scope === "string") : [],
+    registration: (["preregistered", "metadata-document", "dynamic", "manual"] as const).find((kind) => kind === value.registration) ?? "dynamic",
+  };
+}
+
+function parseFlow(value: Json): PendingFlow | null {
+  if (!isObject(value) || typeof value.flowId !== "string" || typeof value.serverId !== "string") return null;
+  if (typeof value.expiresAt !== "number") return null;
+  return {
+    flowId: value.flowId,
+    serverId: value.serverId,
+    mode: value.mode === "redirect" ? "redirect" : "popup",
+    startedAt: typeof value.startedAt === "number" ? value.startedAt : 0,
+    expiresAt: value.expiresAt,
+  };
+}
+
+/** The newer of two connections of one server. A different connection replaces what is there, unless it has ended. */
+export function newer(current: Connection | undefined, incoming: Connection | undefined, gone: Record<string, number>): Connection | undefined {
+  const now = current && !(current.id in gone) ? current : undefined;
+  const next = incoming && !(incoming.id in gone) ? incoming : undefined;
+  if (!now || !next) return next ?? now;
+  if (now.id !== next.id) return next;
+  return next.generation > now.generation ? next : now;
+}
+
+/**
+ * Brings two views of the storage together: `theirs` was written last and decides names and switches; nothing that only
+ * one of them has is lost; of each connection the highest generation stays.
+ */
+export function merge(ours: Saved, theirs: Saved): Saved {
+  const gone = { ...ours.gone, ...theirs.gone };
+  const servers: Server[] = [];
+  for (const their of theirs.servers) {
+    const our = ours.servers.find((server) => server.id === their.id);
+    const { connection: _, ...rest } = their;
+    const connection = newer(our?.connection, their.connection, gone);
+    servers.push(connection ? { ...rest, connection } : rest);
+  }
+  for (const our of ours.servers) {
+    if (servers.some((server) => server.id === our.id)) continue;
+    const { connection, ...rest } = our;
+    servers.push(connection && !(connection.id in gone) ? { ...rest, connection } : rest);
+  }
+  const flows = [...theirs.flows, ...ours.flows.filter((flow) => !theirs.flows.some((other) => other.flowId === flow.flowId))];
+  return {
+    servers: servers.filter((server) => !(server.id in gone)),
+    flows: flows.filter((flow) => !(flow.flowId in gone)),
+    gone,
+  };
+}
+
+/** What is written: without flows that have expired and without tombstones that nobody can need any more. */
+export function tidy(saved: Saved, now: number): Saved {
+  const gone = Object.entries(saved.gone)
+    .filter(([, time]) => now - time < goneFor)
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, goneMost);
+  return {
+    servers: saved.servers,
+    flows: saved.flows.filter((flow) => flow.expiresAt > now),
+    gone: Object.fromEntries(gone),
+  };
+}
+
+/** Reads the storage at start; a broken value is put aside by the next write, never trusted. */
+export function load(storage: Storage): { saved: Saved; dropped: string[] } {
+  const result = parseSaved(storage.getItem(storageKey));
+  const keys = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? "");
+  for (const key of keys) {
+    if (key === storageKey || !otherForm.test(key)) continue;
+    storage.removeItem(key);
+    result.dropped.push("servers saved by another version of this page");
+  }
+  return result;
+}

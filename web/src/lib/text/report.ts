@@ -1,0 +1,51 @@
+import { slugOf } from "../api/problem";
+import type { Actor, Problem, Report, ReportStep } from "../api/types";
+import { took } from "./expiry";
+
+const actors: Record<Actor, string> = {
+  you: "You can fix this.",
+  admin: "Whoever runs this Gatepass has to look at it.",
+  vendor: "Whoever runs that server, or its sign-in, has to fix it.",
+  nobody: "Nobody has to do anything; trying again later is enough.",
+};
+
+export function actorSentence(actor: Actor | null): string | null {
+  return actor ? actors[actor] : null;
+}
+
+export const verdictWords: Record<ReportStep["verdict"], string> = {
+  ok: "worked",
+  miss: "not there",
+  failed: "failed",
+  info: "noted",
+};
+
+/** The report as Markdown, to paste into a message to whoever can fix it. */
+export function reportAsMarkdown(subject: string, problem: Problem | null, report: Report | null): string {
+  const lines = [`## ${subject}`, ""];
+  if (problem) lines.push(problem.detail, "", `Kind: \`${slugOf(problem)}\` (status ${problem.status})`, "");
+  if (report?.summary && report.summary !== problem?.detail) lines.push(report.summary, "");
+  const actor = actorSentence(report?.actor ?? null);
+  if (actor) lines.push(actor, "");
+  if (report && report.steps.length > 0) {
+    lines.push("| step | request | status | time | result | rule | note |", "|---|---|---|---|---|---|---|");
+    for (const step of report.steps) {
+      const cells = [
+        step.name,
+        step.request ?? "",
+        step.status === null ? "" : String(step.status),
+        took(step.millis),
+        verdictWords[step.verdict],
+        step.rule,
+        step.note ?? "",
+      ];
+      lines.push(`| ${cells.map(cell).join(" | ")} |`);
+    }
+    lines.push("");
+  }
+  return lines.join("\n");
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll(/\s+/g, " ");
+}

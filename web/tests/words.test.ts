@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { hostOf, nameFromUrl, sameSite } from "../src/lib/text/host";
+import { reportAsMarkdown } from "../src/lib/text/report";
+import { scopeInWords } from "../src/lib/text/scopes";
+
+describe("a server without a name", () => {
+  it.each([
+    ["https://mcp.linear.app/mcp", "Linear"],
+    ["https://mcp.shop.example.co.uk/", "Example"],
+    ["http://localhost:4284/mcp", "localhost:4284"],
+    ["http://192.0.2.7/mcp", "192.0.2.7"],
+    ["nonsense", "nonsense"],
+  ])("%s is called %s", (url, name) => {
+    expect(nameFromUrl(url)).toBe(name);
+  });
+});
+
+describe("the sign-in host", () => {
+  it.each([
+    ["https://mcp.example.com/mcp", "https://auth.example.com", true],
+    ["https://mcp.example.com/mcp", "https://example.com.evil.net", false],
+    ["https://a.example.co.uk", "https://b.other.co.uk", false],
+    ["https://a.example.co.uk", "https://b.example.co.uk", true],
+    ["http://localhost:4284/mcp", "http://127.0.0.1:4285", true],
+    ["https://192.0.2.7", "https://192.0.2.8", false],
+  ])("of %s at %s is on the same site: %s", (server, issuer, same) => {
+    expect(sameSite(server, issuer)).toBe(same);
+  });
+
+  it("is shown with its port", () => {
+    expect(hostOf("http://localhost:4285/authorize")).toBe("localhost:4285");
+  });
+});
+
+it.each([
+  ["notes:read", "read notes"],
+  ["read:notes", "read notes"],
+  ["team-notes.write", "change team notes"],
+  ["https://www.example.com/auth/calendar.readonly", "read calendar"],
+  ["offline_access", "stay connected while you are away"],
+  ["mcp", null],
+  ["a:b", null],
+])("the scope %s in words: %s", (scope, words) => {
+  expect(scopeInWords(scope)).toBe(words);
+});
+
+it("a report copied as Markdown keeps its table whatever the steps say", () => {
+  const markdown = reportAsMarkdown(
+    "Notes",
+    { type: "/problems/unreachable", title: "t", status: 502, detail: "It does not answer.", action: "retry" },
+    {
+      steps: [{ name: "probe", request: "POST https://a.example/mcp", status: null, millis: 1400, rule: "RFC 9728 §5.1", verdict: "failed", note: "a | b\nc" }],
+      summary: "It does not answer.",
+      actor: "vendor",
+    },
+  );
+  expect(markdown).toMatchInlineSnapshot(`
+    "## Notes
+
+    It does not answer.
+
+    Kind: \`unreachable\` (status 502)
+
+    Whoever runs that server, or its sign-in, has to fix it.
+
+    | step | request | status | time | result | rule | note |
+    |---|---|---|---|---|---|---|
+    | probe | POST https://a.example/mcp |  | 1.4 s | failed | RFC 9728 §5.1 | a \\| b c |
+    "
+  `);
+});
