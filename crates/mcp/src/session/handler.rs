@@ -1,0 +1,130 @@
+//! Our side of the message layer: what servers may send us.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rmcp::{
+    ClientHandler, ErrorData, RoleClient,
+    model::{
+        ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+        ElicitationCapability, Implementation, ProgressNotificationParam, ProgressToken,
+    },
+    service::{NotificationContext, RequestContext},
+};
+
+use super::{ClientName, Progress};
+use crate::interaction::Interaction;
+
+/// Called with each step of progress.
+pub(super) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+pub(super) struct Handler {
+    client: ClientName,
+    interaction: Option<Arc<dyn Interaction>>,
+    progress: Arc<ProgressListeners>,
+    tools_changed: AtomicBool,
+}
+
+#[derive(Default)]
+pub(super) struct ProgressListeners(Mutex<HashMap<ProgressToken, OnProgress>>);
+
+/// Listens while it lives.
+pub(super) struct Listening {
+    listeners: Arc<ProgressListeners>,
+    token: ProgressToken,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listeners = self
+            .listeners
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listeners.remove(&self.token);
+    }
+}
+
+impl Handler {
+    pub(super) fn new(client: ClientName, interaction: Option<Arc<dyn Interaction>>) -> Self {
+        Self {
+            client,
+            interaction,
+            progress: Arc::default(),
+            tools_changed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn take_tools_changed(&self) -> bool {
+        self.tools_changed.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn listen(&self, token: ProgressToken, listener: OnProgress) -> Listening {
+        let mut listeners = self
+            .progress
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        listeners.insert(token.clone(), listener);
+        Listening {
+            listeners: self.progress.clone(),
+            token,
+        }
+    }
+}
+
+impl ClientHandler for Handler {
+    fn get_info(&self) -> ClientConfig {
+        let mut name = Implementation::new(self.client.name.clone(), self.client.version.clone());
+        name.title.clone_from(&self.client.title);
+        let mut capabilities = ClientCapabilities::default();
+        if self.interaction.is_some() {
+            capabilities.elicitation = Some(ElicitationCapability::default());
+        }
+        ClientConfig::new(capabilities, name)
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        match &self.interaction {
+            Some(interaction) => Ok(interaction.elicit(request).await),
+            None => Ok(ElicitResult::new(ElicitationAction::Decline)),
+        }
+    }
+
+    async fn on_progress(
+        &self,
+        params: ProgressNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        let listener = {
+            let listeners = self
+                .progress
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            listeners.get(&params.progress_token).cloned()
+        };
+        if let Some(listener) = listener {
+            listener(Progress {
+                progress: params.progress,
+                total: params.total,
+                message: params
+                    .message
+                    .map(|message| crate::error::bounded(&message, 500)),
+            });
+        }
+    }
+
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.tools_changed.store(true, Ordering::Release);
+    }
+}
