@@ -33,7 +33,7 @@ describe("a streamed turn", () => {
       { type: "finish" },
     ]);
     expect(message.id).toBe("m1");
-    expect(message.parts.filter(({ type }) => type !== "step-start")).toMatchObject([
+    expect(message.parts).toMatchObject([
       { type: "text", text: "Let me look.", state: "done" },
       { type: "dynamic-tool", toolCallId: "k1", state: "output-available", input: { q: "tea" }, server: "Notes", title: "Search notes" },
       { type: "text", text: "Two.", state: "done" },
