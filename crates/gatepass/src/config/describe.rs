@@ -109,8 +109,8 @@ impl Config {
             "limits               {} requests and {} outbound calls a minute for an owner, {} \
              owners an address\n{:<20} messages of {} bytes, connections kept {} days, {} tool \
              rounds, {} s a tool call",
-            rate(limits.requests_per_minute),
-            rate(limits.outbound_per_minute),
+            rate(limits.requests_per_minute.unwrap_or(0)),
+            rate(limits.outbound_per_minute.unwrap_or(0)),
             limits.owners_per_address,
             "",
             limits.message_bytes,

@@ -84,10 +84,11 @@ pub(super) struct IssuerEntry {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// API requests per minute of one owner.
-    pub requests_per_minute: u32,
-    /// Requests per minute of one owner that make us call other servers.
-    pub outbound_per_minute: u32,
+    /// API requests per minute of one owner; unlimited on a personal install, else 600.
+    pub requests_per_minute: Option<u32>,
+    /// Requests per minute of one owner that make us call other servers; unlimited on a personal
+    /// install, else 240.
+    pub outbound_per_minute: Option<u32>,
     /// How many times an owner's rate one client address may use, since people share addresses.
     pub owners_per_address: u32,
     /// Longest time to wait for one answer of another server, in seconds, where the usual limits
@@ -106,8 +107,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            requests_per_minute: 600,
-            outbound_per_minute: 240,
+            requests_per_minute: None,
+            outbound_per_minute: None,
             owners_per_address: 20,
             answer_seconds: None,
             message_bytes: 256 * 1024,
@@ -115,6 +116,16 @@ impl Default for Limits {
             tool_rounds: 16,
             tool_seconds: 120,
         }
+    }
+}
+
+impl Limits {
+    /// Fills in the rates that nobody set. Only this machine reaches a personal install, so there
+    /// is nobody to be protected from there.
+    pub(super) fn settle(&mut self, personal: bool) {
+        let usual = |rate| if personal { 0 } else { rate };
+        self.requests_per_minute.get_or_insert(usual(600));
+        self.outbound_per_minute.get_or_insert(usual(240));
     }
 }
 

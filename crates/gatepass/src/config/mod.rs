@@ -137,6 +137,13 @@ impl Config {
         }
     }
 
+    /// Whether only this machine reaches the installation: it listens on loopback and people open
+    /// it by a loopback name.
+    pub fn is_personal(&self) -> bool {
+        let public_url = self.public_url.value.as_ref();
+        self.listen.value.ip().is_loopback() && public_url.is_none_or(PublicUrl::is_loopback)
+    }
+
     /// Which URLs may be used, as far as their text tells.
     pub fn url_policy(&self) -> UrlPolicy {
         let plain = self.egress_allow.value.is_empty();

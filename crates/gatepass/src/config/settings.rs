@@ -279,6 +279,7 @@ impl Settings {
             config.models.clone_from(&loaded.file.models);
             config.limits = loaded.file.limits.clone();
         }
+        config.limits.settle(config.is_personal());
         Ok(config)
     }
 }

@@ -46,8 +46,8 @@ impl Rates {
             addresses: limiter(rate.saturating_mul(limits.owners_per_address)),
         };
         Self {
-            own: pair(limits.requests_per_minute),
-            outbound: pair(limits.outbound_per_minute),
+            own: pair(limits.requests_per_minute.unwrap_or(0)),
+            outbound: pair(limits.outbound_per_minute.unwrap_or(0)),
             clock: DefaultClock::default(),
         }
     }
@@ -122,7 +122,7 @@ mod tests {
 
     fn rates(requests_per_minute: u32) -> Rates {
         Rates::new(&Limits {
-            requests_per_minute,
+            requests_per_minute: Some(requests_per_minute),
             owners_per_address: 2,
             ..Limits::default()
         })

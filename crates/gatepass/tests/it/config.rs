@@ -58,7 +58,7 @@ fn defaults_are_those_of_a_personal_install() {
     tls_ca none default
     client_metadata_url off default
     log info default
-    limits 600 requests and 240 outbound calls a minute for an owner, 20 owners an address
+    limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s a tool call
     ");
 }
@@ -139,7 +139,7 @@ requests_per_minute = 0
     tls_ca none default
     client_metadata_url off default
     log info default
-    limits unlimited requests and 240 outbound calls a minute for an owner, 20 owners an address
+    limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s a tool call
     server Wiki: https://wiki.example/mcp, X-Key: (hidden)
     client gatepass at https://as.example/, client_secret_basic, secret (hidden)
