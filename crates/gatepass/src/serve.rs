@@ -1,7 +1,7 @@
 //! `gatepass serve`: from configuration to a running server, and its end.
 
 use std::{
-    io::{IsTerminal, Write, stderr},
+    io::{Write, stdout},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -266,13 +266,10 @@ async fn signalled() {
     drop(interrupt.await);
 }
 
-/// Says where to go: in words to a person on a terminal, as a log line otherwise.
+/// Says where to go: in words on standard output, apart from the log.
 fn announce(server: &Server) {
     let app = &server.app;
     tracing::info!(url = %app.public, listen = %server.bound, "ready");
-    if !stderr().is_terminal() {
-        return;
-    }
     let mut text = format!("\n  Gatepass {} is ready:\n\n", env!("CARGO_PKG_VERSION"));
     text.push_str(&format!("      {}\n\n", app.public));
     let next = match (app.config.demo.value, &app.config.model_url.value) {
@@ -291,5 +288,5 @@ fn announce(server: &Server) {
         "  Data is kept in {}. Stop with Ctrl+C.\n\n",
         app.config.data_dir.value.display()
     ));
-    let _ = stderr().write_all(text.as_bytes());
+    let _ = stdout().write_all(text.as_bytes());
 }
