@@ -217,13 +217,18 @@ export interface ErrorPart {
   errorText: string;
 }
 
+/** A round of the turn begins: the model was asked. Nothing is shown for it. */
+export interface StepPart {
+  type: "step-start";
+}
+
 /** The turn was stopped here. */
 export interface AbortedPart {
   type: "data-aborted";
   data: JsonObject;
 }
 
-export type Part = TextPart | ReasoningPart | ToolPart | AuthorizationPart | NoticePart | AbortedPart | ErrorPart;
+export type Part = TextPart | ReasoningPart | ToolPart | AuthorizationPart | NoticePart | AbortedPart | StepPart | ErrorPart;
 
 export interface Message {
   id: string;
