@@ -84,7 +84,8 @@ async function authorization(demo, revision) {
   let visited = false;
   const visit = (output) => {
     const [url] = output.match(/^https?:\/\/\S+response_type=code\S*$/m) ?? [];
-    if (url && !visited) {
+    // The address is printed before anybody listens for the answer.
+    if (url && output.includes('Callback server started') && !visited) {
       visited = true;
       visitor.follow(url).catch((error) => console.log(`    the sign-in failed: ${error.message}`));
     }

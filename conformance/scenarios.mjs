@@ -4,17 +4,20 @@
 /** Run together: the grant uses the metadata. */
 export const authorizationScenarios = ['authorization-server-metadata-endpoint', 'authorization-code-grant'];
 
-const tools = ['tools-list', 'tools-call-simple-text', 'tools-call-error', 'tools-call-with-progress'];
+const tools = [
+  'tools-list',
+  'tools-call-simple-text',
+  'tools-call-image',
+  'tools-call-audio',
+  'tools-call-embedded-resource',
+  'tools-call-mixed-content',
+  'tools-call-error',
+  'tools-call-with-progress',
+  'json-schema-2020-12',
+];
 
 /** Checks inside scenarios that apply which are about something the demo does not offer. */
 export const notOffered = {
-  'server-stateless': [
-    // Sampling, elicitation and logging.
-    'sep-2575-server-rejects-undeclared-capability',
-    'sep-2575-missing-capability-http-400',
-    'sep-2575-http-server-no-independent-requests-on-stream',
-    'sep-2575-server-no-log-without-loglevel',
-  ],
   caching: [
     // Prompts and resources.
     'sep-2549-prompts-list-caching-hints',
@@ -39,5 +42,6 @@ export const serverScenarios = {
     'dns-rebinding-protection',
     'caching',
     'http-header-validation',
+    'http-custom-header-server-validation',
   ],
 };

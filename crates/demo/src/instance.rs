@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     authorization_server,
-    behaviour::Behaviour,
-    behaviour::Handle,
+    behaviour::{AuthMethod, Behaviour, Handle},
     mcp_server, model,
     observe::observe,
     record::{Record, RevocationReason},
@@ -102,6 +101,46 @@ impl Demo {
         self.app.record.clone()
     }
 
+    /// Grants tokens as if `account` had consented, without the trip through the pages, for tests
+    /// that begin with a connection. The client is a public one of its own.
+    pub fn grant(&self, account: &str, scopes: &[&str]) -> Granted {
+        let client_id = self.app.fresh("gpd_client_");
+        let mut ledger = self.app.ledger();
+        ledger.register(authorization_server::Client {
+            id: client_id.clone(),
+            name: None,
+            redirect_uris: Vec::new(),
+            secret: None,
+            secret_expires_at: None,
+            auth_method: AuthMethod::None,
+            refresh_tokens: true,
+            application_type: None,
+        });
+        let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let family = ledger.add_family(authorization_server::Grant {
+            client_id: client_id.clone(),
+            account: account.to_owned(),
+            resource: self.app.resource(),
+            scopes: scopes.clone(),
+        });
+        let refresh_token = authorization_server::new_refresh_token(&self.app, &mut ledger, family);
+        let answer = authorization_server::tokens(
+            &self.app,
+            &mut ledger,
+            family,
+            scopes,
+            Some(refresh_token.clone()),
+        );
+        Granted {
+            client_id,
+            access_token: answer["access_token"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            refresh_token,
+        }
+    }
+
     /// Withdraws every grant, as a user can in an account's settings.
     pub fn withdraw_grants(&self) {
         self.app.ledger().revoke_all(RevocationReason::Withdrawn);
@@ -121,6 +160,25 @@ impl Demo {
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.servers.join_next().await.is_some() {}
+    }
+}
+
+/// Tokens that [`Demo::grant`] gave.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// The public client they belong to.
+    pub client_id: String,
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+}
+
+impl fmt::Debug for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Granted")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ mod system;
 pub use self::person::{Decision, HttpAnswer, Person, approve, http};
 pub use self::{
     behaviour::{Behaviour, Fault, Handle, Plan, When},
-    instance::{Demo, DemoBuilder},
+    instance::{Demo, DemoBuilder, Granted},
     record::{
         Endpoint, GrantFamily, Record, RecordedRequest, RecordedToolCall, RegisteredClient,
         RevocationReason,

@@ -240,10 +240,17 @@ impl Ledger {
                 "code_verifier does not match the code_challenge",
             ));
         }
+        let grant = entry.grant.clone();
+        let number = self.next_family;
+        entry.spent = Some(Some(number));
+        self.add_family(grant);
+        Ok(number)
+    }
+
+    /// Begins a family of tokens and returns its number.
+    pub(crate) fn add_family(&mut self, grant: Grant) -> u64 {
         let number = self.next_family;
         self.next_family += 1;
-        entry.spent = Some(Some(number));
-        let grant = entry.grant.clone();
         self.families.insert(
             number,
             Family {
@@ -253,7 +260,7 @@ impl Ledger {
                 revoked: None,
             },
         );
-        Ok(number)
+        number
     }
 
     pub(crate) fn family(&self, number: u64) -> Option<&Family> {

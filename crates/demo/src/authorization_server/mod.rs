@@ -23,8 +23,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 pub(crate) use self::{
-    ledger::{Caller, Ledger},
+    ledger::{Caller, Client, Grant, Ledger},
     metadata::{altered, serve as serve_metadata, supported_scopes},
+    token::{new_refresh_token, tokens},
 };
 use crate::shared::App;
 

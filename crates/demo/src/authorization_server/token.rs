@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     client_auth,
     error::{OAuthError, no_store},
-    ledger::{Client, Refresh},
+    ledger::{Client, Ledger, Refresh},
     metadata::altered,
     request::{parameters, resource},
 };
@@ -73,18 +73,22 @@ fn code(
     let verifier = required(form, "code_verifier")?;
     resource(app, form.get("resource").map(String::as_str))?;
     let redirect_uri = form.get("redirect_uri").map(String::as_str);
-    let family = app
-        .ledger()
-        .redeem(code, &client.id, redirect_uri, verifier, app.now())?;
-    let scopes = granted(app, family)?;
+    let mut ledger = app.ledger();
+    let family = ledger.redeem(code, &client.id, redirect_uri, verifier, app.now())?;
+    let scopes = ledger
+        .family(family)
+        .map(|family| family.grant.scopes.clone())
+        .unwrap_or_default();
     let offline = !settings.refresh_needs_offline_access
         || scopes.iter().any(|scope| scope == "offline_access");
+    let refreshable = settings.refresh_tokens != RefreshTokens::None && client.refresh_tokens;
     let refresh_token =
-        (settings.refresh_tokens != RefreshTokens::None && client.refresh_tokens && offline)
-            .then(|| new_refresh_token(app, settings, family));
-    Ok(tokens(app, settings, family, scopes, refresh_token))
+        (refreshable && offline).then(|| new_refresh_token(app, &mut ledger, family));
+    Ok(tokens(app, &mut ledger, family, scopes, refresh_token))
 }
 
+/// One lock from the first look at the token to its replacement: of two requests with the same
+/// token the second one must see what the first one did.
 fn refresh(
     app: &Shared,
     settings: &TokenBehaviour,
@@ -95,45 +99,42 @@ fn refresh(
     resource(app, form.get("resource").map(String::as_str))?;
     let policy = settings.refresh_tokens;
     let now = app.now();
+    let mut ledger = app.ledger();
     // Asking for too much must not spend the token.
-    let family = app
-        .ledger()
+    let granted = ledger
         .family_of(presented)
         .map(|(family, _)| family.grant.scopes.clone());
-    let scopes = narrowed(form.get("scope"), family.unwrap_or_default())?;
-    let outcome = app.ledger().refresh(presented, &client.id, policy, now)?;
-    match outcome {
+    let scopes = narrowed(form.get("scope"), granted.unwrap_or_default())?;
+    match ledger.refresh(presented, &client.id, policy, now)? {
         Refresh::Again(answer) => Ok(answer),
         Refresh::Keep(family) => {
             let same = Some(presented.to_owned());
-            Ok(tokens(app, settings, family, scopes, same))
+            Ok(tokens(app, &mut ledger, family, scopes, same))
         }
         Refresh::Rotate(family) if settings.omit_new_refresh_token => {
-            Ok(tokens(app, settings, family, scopes, None))
+            Ok(tokens(app, &mut ledger, family, scopes, None))
         }
         Refresh::Rotate(family) => {
-            let next = new_refresh_token(app, settings, family);
-            let answer = tokens(app, settings, family, scopes, Some(next.clone()));
+            let next = new_refresh_token(app, &mut ledger, family);
+            let answer = tokens(app, &mut ledger, family, scopes, Some(next.clone()));
             let kept = matches!(policy, RefreshTokens::ReplaySame(_)).then(|| answer.clone());
-            app.ledger().rotated(presented, &next, kept, now);
+            ledger.rotated(presented, &next, kept, now);
             Ok(answer)
         }
     }
 }
 
-fn new_refresh_token(app: &Shared, settings: &TokenBehaviour, family: u64) -> String {
+pub(crate) fn new_refresh_token(app: &Shared, ledger: &mut Ledger, family: u64) -> String {
     let token = app.fresh("gpd_refresh_");
     let now = app.now();
-    let expires_at = now.after(Duration::from_secs(settings.refresh_lifetime_seconds));
-    app.ledger().add_refresh(&token, family, expires_at, now);
+    let lifetime = app.behaviour().token.refresh_lifetime_seconds;
+    ledger.add_refresh(
+        &token,
+        family,
+        now.after(Duration::from_secs(lifetime)),
+        now,
+    );
     token
-}
-
-fn granted(app: &Shared, family: u64) -> Result<Vec<String>, OAuthError> {
-    app.ledger()
-        .family(family)
-        .map(|family| family.grant.scopes.clone())
-        .ok_or_else(|| OAuthError::invalid_grant("the grant is gone"))
 }
 
 /// A refresh may ask for fewer scopes, never for more (RFC 6749 §6).
@@ -155,17 +156,20 @@ fn narrowed(asked: Option<&String>, granted: Vec<String>) -> Result<Vec<String>,
     Ok(asked)
 }
 
-fn tokens(
+/// A token answer (RFC 6749 §5.1), in the shape the behaviour gives it.
+pub(crate) fn tokens(
     app: &Shared,
-    settings: &TokenBehaviour,
+    ledger: &mut Ledger,
     family: u64,
     scopes: Vec<String>,
     refresh_token: Option<String>,
 ) -> Value {
+    let behaviour = app.behaviour();
+    let settings = &behaviour.token;
     let token = app.fresh("gpd_access_");
     let now = app.now();
     let lifetime = settings.access_lifetime_seconds;
-    app.ledger().add_access(
+    ledger.add_access(
         &token,
         family,
         scopes.clone(),

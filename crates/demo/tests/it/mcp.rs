@@ -297,6 +297,10 @@ async fn tools_that_go_wrong_exist_where_they_are_asked_for() {
     assert_eq!(messages(&failed)[0]["result"]["isError"], true);
     let big = call(&demo, None, "big_result", json!({})).await;
     assert_eq!(tool_text(&big).len(), 5_000_000);
+    let mixed = call(&demo, None, "test_multiple_content_types", json!({})).await;
+    let content = messages(&mixed)[0]["result"]["content"].clone();
+    let kinds: Vec<_> = (0..3).map(|n| content[n]["type"].clone()).collect();
+    assert_eq!(kinds, ["text", "image", "resource"]);
 }
 
 #[tokio::test]

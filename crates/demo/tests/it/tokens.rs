@@ -398,3 +398,36 @@ async fn the_record_shows_no_secret() {
         Some(&*used)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_uses_at_once_of_one_refresh_token_only_one_is_served() {
+    let demo = start().await;
+    let tokens = demo.grant("ada", &["tools"]);
+    let uses = (0..20).map(|_| refresh(&demo, &tokens.client_id, &tokens.refresh_token));
+    let answers = futures::future::join_all(uses).await;
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(served, 1);
+    assert!(demo.record().families()[0].revoked);
+}
+
+#[tokio::test]
+async fn granted_tokens_are_like_any_others() {
+    let demo = start().await;
+    let tokens = demo.grant("grace", &["tools"]);
+    let sum = call(
+        &demo,
+        Some(&tokens.access_token),
+        "calculate",
+        json!({"expression": "1+1"}),
+    )
+    .await;
+    assert_eq!(tool_text(&sum), "1+1 = 2");
+    assert_eq!(
+        refresh(&demo, &tokens.client_id, &tokens.refresh_token)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(demo.record().families()[0].account, "grace");
+    assert!(!format!("{tokens:?}").contains(&tokens.access_token));
+}
