@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gatepass_chat::ConversationStore;
 use gatepass_connections::{Connections, Flows, Registrations, Store};
 use gatepass_egress::Egress;
+use gatepass_mcp::Sessions;
 use mcp_oauth_client::{AuthClient, Clock, Random};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ pub struct App {
     pub registrations: Registrations,
     /// Connections.
     pub connections: Connections,
+    /// Sessions with MCP servers.
+    pub sessions: Sessions,
     /// Conversations.
     pub conversations: Arc<dyn ConversationStore>,
     /// Turns under way.

@@ -16,5 +16,6 @@ pub mod routes;
 pub mod serve;
 pub mod system;
 pub mod telemetry;
+pub mod tools;
 pub mod ui;
 pub mod world;

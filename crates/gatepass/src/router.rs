@@ -18,8 +18,8 @@ use crate::{
     ops,
     problem::{self, Kind, Problem},
     routes::{
-        callback, client_metadata, config, connection, conversations, discover, flows, openapi,
-        start,
+        callback, client_metadata, config, connection, conversations, discover, flows, messages,
+        openapi, start, tools,
     },
     ui,
 };
@@ -37,8 +37,18 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
     let outbound = OpenApiRouter::new()
         .routes(routes!(discover::discover))
         .routes(routes!(start::start))
+        .routes(routes!(tools::list))
         .routes(routes!(connection::refresh))
         .routes(routes!(connection::revoke))
+        .layer(session(Cost::Outbound))
+        .layer(middleware::from_fn(in_time));
+    // Tools have bounds of their own, which are longer. A message may be as long as configured;
+    // connections and headers come on top.
+    let message_body = app.config.limits.message_bytes.saturating_add(4 * BODY);
+    let slow = OpenApiRouter::new()
+        .routes(routes!(tools::call))
+        .routes(routes!(messages::send))
+        .layer(DefaultBodyLimit::max(message_body))
         .layer(session(Cost::Outbound));
     let own = OpenApiRouter::new()
         .routes(routes!(callback::callback))
@@ -50,14 +60,17 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
             conversations::rename,
             conversations::delete
         ))
-        .layer(session(Cost::Own));
+        .routes(routes!(messages::resume))
+        .routes(routes!(messages::cancel))
+        .layer(session(Cost::Own))
+        .layer(middleware::from_fn(in_time));
     let public = OpenApiRouter::new().routes(routes!(client_metadata::client_metadata));
     let (calls, description) = openapi::documented()
         .merge(outbound)
+        .merge(slow)
         .merge(own)
         .merge(public)
         .split_for_parts();
-    let calls = calls.layer(middleware::from_fn(in_time));
     let router = Router::new()
         .merge(calls)
         .route("/api/openapi.json", get(openapi::serve(description)))

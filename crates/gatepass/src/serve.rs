@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
+use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
 use mcp_oauth_client::{AuthClient, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -110,6 +111,18 @@ fn assemble(
         endpoint,
         &config.models,
     );
+    let session_limits = SessionLimits {
+        silence: Duration::from_secs(config.limits.tool_seconds),
+        ..SessionLimits::default()
+    };
+    let sessions = Sessions::new(
+        transport.clone(),
+        Arc::clone(&clock),
+        SessionOptions {
+            limits: session_limits,
+            ..SessionOptions::default()
+        },
+    );
     let mut presets = config.servers.clone();
     if let Some(demo) = &demo {
         models.add(demo.model()?);
@@ -142,6 +155,7 @@ fn assemble(
         conversations: database,
         turns: Turns::default(),
         models,
+        sessions,
         presets,
         demo,
         egress,

@@ -108,7 +108,7 @@ impl Config {
             text,
             "limits               {} requests and {} outbound calls a minute for an owner, {} \
              owners an address\n{:<20} messages of {} bytes, connections kept {} days, {} tool \
-             rounds, {} s a tool call",
+             rounds, {} s for a silent tool",
             rate(limits.requests_per_minute.unwrap_or(0)),
             rate(limits.outbound_per_minute.unwrap_or(0)),
             limits.owners_per_address,

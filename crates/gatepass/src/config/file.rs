@@ -100,7 +100,7 @@ pub struct Limits {
     pub connection_days: u32,
     /// Most rounds of tool calls in one turn.
     pub tool_rounds: u32,
-    /// Longest time of one tool call, in seconds.
+    /// Longest time that a tool may give no sign of progress, in seconds.
     pub tool_seconds: u64,
 }
 

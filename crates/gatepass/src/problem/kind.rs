@@ -160,6 +160,9 @@ kinds! {
     AuthorizationRequired "authorization-required" UNAUTHORIZED Authorize
         "The server wants you to sign in"
         "Connect to the server first.";
+    TokenRejected "token-rejected" BAD_GATEWAY AskAdmin
+        "The server rejects the sign-in it asked for"
+        "It was given a token that its own authorization server had issued a moment ago, and refused it. Signing in again will not help; whoever runs the server has to look.";
     ToolFailed "tool-failed" BAD_GATEWAY Retry
         "The tool call failed"
         "The server could not carry the call out. The detail says why.";

@@ -3,6 +3,7 @@
 
 use gatepass_chat::ModelError;
 use gatepass_connections::{CustodyError, FlowError, StoreError};
+use gatepass_mcp::{HeaderError, McpError, TokenSourceError};
 use mcp_oauth_client::{
     Actor, CallbackError, DiscoveryError, Failed, Recovery, RegistrationError, RegistrationKind,
     TokenError, TransportError, TransportFailure, UrlError,
@@ -224,4 +225,56 @@ pub fn hostile_page(error: &TransportError) -> Problem {
         Kind::AddressRefused,
         format!("The sign-in page may not be opened. {}", sentence(error)),
     )
+}
+
+impl From<HeaderError> for Problem {
+    fn from(error: HeaderError) -> Self {
+        Self::new(Kind::InvalidRequest, sentence(&error))
+    }
+}
+
+/// A server that could not be used as asked; `connected` is whether a connection was sent along.
+pub fn mcp(error: McpError, connected: bool) -> Problem {
+    let detail = sentence(&error);
+    let recovery = error.recovery();
+    let (kind, action) = match &error {
+        McpError::Token(TokenSourceError::Custody(cause)) => return cause.clone().into(),
+        McpError::Header(cause) => return cause.clone().into(),
+        McpError::Token(_) => (Kind::Reauthorize, action(recovery)),
+        McpError::Unreachable(source) => {
+            let kind = unreachable(source, Kind::ProtocolError);
+            (kind, kind.action())
+        }
+        McpError::AuthorizationRequired { key_sent: true, .. } => {
+            (Kind::AuthorizationRequired, Action::None)
+        }
+        McpError::AuthorizationRequired { .. } if connected => {
+            (Kind::Reauthorize, Action::Authorize)
+        }
+        McpError::AuthorizationRequired { .. } => (Kind::AuthorizationRequired, Action::Authorize),
+        McpError::InsufficientScope { .. } => (Kind::ScopeRequired, Action::Authorize),
+        McpError::FreshTokenRejected { .. } => (Kind::TokenRejected, Action::AskAdmin),
+        McpError::Http {
+            status: 404 | 405, ..
+        } => (Kind::NotMcp, Action::None),
+        McpError::Http { .. } => match recovery {
+            Recovery::Retry { .. } => (Kind::ServerFailing, Action::Retry),
+            _ => (Kind::ServerFailing, Action::AskAdmin),
+        },
+        McpError::Reported { .. } | McpError::InputRequired | McpError::TooLarge { .. } => {
+            (Kind::ToolFailed, Action::None)
+        }
+        McpError::Timeout { .. } | McpError::Cancelled => (Kind::ToolFailed, Action::Retry),
+        _ => (Kind::ProtocolError, Action::AskAdmin),
+    };
+    let problem = Problem::new(kind, detail)
+        .with_action(action)
+        .retry_after(wait(recovery));
+    match kind {
+        Kind::ScopeRequired => {
+            let scopes: Vec<String> = error.scopes().iter().map(str::to_owned).collect();
+            problem.with("scopes", scopes)
+        }
+        _ => problem,
+    }
 }

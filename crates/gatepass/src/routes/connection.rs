@@ -76,6 +76,8 @@ pub async fn revoke(
     Present(owner): Present,
     Json(body): Json<ConnectionBody>,
 ) -> Result<Json<RevokeAnswer>, Problem> {
+    app.sessions
+        .forget_connection(owner.id(), &body.connection.id);
     match app.connections.disconnect(&owner, &body.connection).await {
         Ok(ended) => Ok(Json(RevokeAnswer {
             revoked: ended.revoked,

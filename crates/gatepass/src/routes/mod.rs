@@ -7,6 +7,8 @@ pub mod connection;
 pub mod conversations;
 pub mod discover;
 pub mod flows;
+pub mod messages;
 pub mod openapi;
 pub mod start;
+pub mod tools;
 pub mod wire;

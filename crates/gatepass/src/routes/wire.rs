@@ -93,3 +93,20 @@ pub struct MessageSchema {
     /// When it was begun, in Unix milliseconds.
     pub created_at: i64,
 }
+
+/// A tool as its server describes it: data from outside, to be shown and not believed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tool)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolSchema {
+    /// Its name at its server.
+    pub name: String,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// What it does.
+    pub description: Option<String>,
+    /// The JSON schema of its arguments.
+    pub input_schema: serde_json::Value,
+    /// Hints about its behaviour.
+    pub annotations: Option<serde_json::Value>,
+}

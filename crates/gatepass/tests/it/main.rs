@@ -5,6 +5,7 @@ mod config;
 mod main_job;
 mod pages;
 mod problems;
+mod public;
 mod routes;
 mod server;
 mod site;

@@ -263,3 +263,26 @@ pub(crate) async fn problem(response: Response) -> String {
         body["detail"].as_str().unwrap()
     )
 }
+
+/// The parts of an event stream, after a look at its end.
+pub(crate) async fn parts(response: Response) -> Vec<Value> {
+    let text = response.text().await.unwrap();
+    let mut data: Vec<&str> = text
+        .split("\n\n")
+        .filter_map(|event| event.strip_prefix("data: "))
+        .collect();
+    assert_eq!(data.pop(), Some("[DONE]"), "{text}");
+    data.iter()
+        .map(|part| serde_json::from_str(part).unwrap())
+        .collect()
+}
+
+/// What `look` finds, as soon as it finds it.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(look: impl Fn() -> F) -> T {
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

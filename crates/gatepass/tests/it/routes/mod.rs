@@ -1,4 +1,5 @@
 mod callback;
+mod chat;
 mod connection;
 mod discover;
 mod start;
