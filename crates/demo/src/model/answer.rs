@@ -80,13 +80,14 @@ fn summary(results: &[&Message], turn: &[Message]) -> String {
         .iter()
         .map(|result| {
             let tool = tool_of(result, turn);
-            let text = shortened(result.text().trim());
-            if failed(&result.text()) {
-                format!("{tool} did not work: {text}")
+            let text = result.text();
+            let text = text.trim();
+            if let Some(reason) = failure(text) {
+                format!("{tool} did not work: {}", shortened(reason))
             } else if text.is_empty() {
                 format!("{tool} answered with nothing.")
             } else {
-                format!("{tool} says: {text}")
+                format!("{tool} says: {}", shortened(text))
             }
         })
         .collect();
@@ -109,20 +110,28 @@ fn tool_of(result: &Message, turn: &[Message]) -> String {
     name.rsplit("__").next().unwrap_or(name).to_owned()
 }
 
-/// The chat API has no field for failure, so hosts say it in the text.
-fn failed(text: &str) -> bool {
+/// Words that hosts begin a failed result with: the chat API has no field for failure.
+const FAILURES: [&str; 5] = [
+    "the tool reports an error:",
+    "error:",
+    "error",
+    "tool error",
+    "failed",
+];
+
+/// Why a result is a failure, if it is one.
+fn failure(text: &str) -> Option<&str> {
     let json: Value = serde_json::from_str(text).unwrap_or_default();
-    let start: String = text
-        .trim_start()
-        .chars()
-        .take(12)
-        .collect::<String>()
-        .to_lowercase();
-    json["isError"] == true
-        || json.get("error").is_some()
-        || ["error", "tool error", "tool failed", "failed"]
-            .iter()
-            .any(|word| start.starts_with(word))
+    if json["isError"] == true || json.get("error").is_some() {
+        return Some(text);
+    }
+    FAILURES.iter().find_map(|words| {
+        let start = text.get(..words.len())?;
+        start
+            .eq_ignore_ascii_case(words)
+            .then(|| text[words.len()..].trim())
+            .map(|reason| if reason.is_empty() { text } else { reason })
+    })
 }
 
 fn shortened(text: &str) -> String {

@@ -170,7 +170,15 @@ async fn results_become_a_sentence() {
         (vec!["1", "2"], "- calculate says: 1\n- calculate says: 2"),
         (
             vec!["Error: no such thing"],
-            "calculate did not work: Error: no such thing",
+            "calculate did not work: no such thing",
+        ),
+        (
+            vec!["The tool reports an error: division by zero."],
+            "calculate did not work: division by zero.",
+        ),
+        (
+            vec![r#"{"error": "down"}"#],
+            r#"calculate did not work: {"error": "down"}"#,
         ),
         (vec![""], "calculate answered with nothing."),
     ] {
