@@ -10,21 +10,24 @@ const longest = 16 * 1024 * 1024;
  */
 export class EventSplitter {
   #rest = "";
+  /** Up to where the rest has no line ending. */
+  #searched = 0;
   #data: string[] = [];
   #size = 0;
 
   push(chunk: string): string[] {
     const events: string[] = [];
-    this.#rest += chunk;
-    for (;;) {
-      const end = this.#rest.search(/[\r\n]/);
-      if (end < 0) break;
-      // A carriage return at the very end may be half of a CRLF: wait for the rest.
-      if (this.#rest[end] === "\r" && end === this.#rest.length - 1) break;
-      const line = this.#rest.slice(0, end);
-      this.#rest = this.#rest.slice(end + (this.#rest.startsWith("\r\n", end) ? 2 : 1));
-      this.#line(line, events);
+    const text = this.#rest + chunk;
+    const ending = /\r\n|\r(?!$)|\n/g;
+    ending.lastIndex = this.#searched;
+    let begin = 0;
+    for (let found = ending.exec(text); found !== null; found = ending.exec(text)) {
+      this.#line(text.slice(begin, found.index), events);
+      begin = ending.lastIndex;
     }
+    this.#rest = text.slice(begin);
+    // A carriage return at the very end may be half of a CRLF: it is looked at again with what follows.
+    this.#searched = this.#rest.length - (this.#rest.endsWith("\r") ? 1 : 0);
     if (this.#rest.length + this.#size > longest) throw new Error("An event of the stream is too large.");
     return events;
   }

@@ -2,6 +2,7 @@ import { readFlow, startFlow } from "../api/client";
 import { ApiError } from "../api/problem";
 import type { Problem, StartRequest } from "../api/types";
 import { hostOf } from "../text/host";
+import { manager } from "./manager.svelte";
 import { notices } from "./notices.svelte";
 import { registry } from "./registry.svelte";
 import { statuses } from "./status.svelte";
@@ -173,7 +174,9 @@ class Flows {
     this.#over(flow);
     this.#setFailure(flow.serverId, problem);
     if (flow.mode === "redirect") this.returned = { serverId: flow.serverId, problem };
-    else notices.say(`${registry.get(flow.serverId)?.name ?? "The server"} was not connected: ${problem.detail}`, "bad");
+    // Whoever looks at the sign-in of this server reads it there.
+    else if (manager.view.kind !== "authorize" || manager.view.serverId !== flow.serverId)
+      notices.say(`${registry.get(flow.serverId)?.name ?? "The server"} was not connected: ${problem.detail}`, "bad");
   }
 
   #over(flow: PendingFlow): void {
@@ -222,7 +225,10 @@ function openWindow(serverId: string, host: string): Window | null {
   try {
     if (popup) {
       popup.document.title = `Sign in with ${host}`;
-      popup.document.body.textContent = `Taking you to ${host}…`;
+      const { body } = popup.document;
+      body.textContent = `Taking you to ${host}…`;
+      body.style.cssText = "margin:0;height:100dvh;display:grid;place-items:center;background:canvas;color:canvastext;font:17px system-ui";
+      popup.document.documentElement.style.colorScheme = getComputedStyle(document.documentElement).colorScheme;
     }
   } catch {
     // A window of an earlier sign-in that shows another site: it is about to be sent to the new one.

@@ -104,7 +104,8 @@ export class Thread {
         const server = registry.byUrl(effect.need.url);
         if (!server) return;
         const scopes = effect.need.scopes ?? [];
-        const more = server.connection !== undefined && /scope|access/.test(effect.need.reason) && scopes.length > 0;
+        const granted = server.connection?.scopes ?? null;
+        const more = granted !== null && (effect.need.reason === "" ? scopes.some((scope) => !granted.includes(scope)) : /more access/i.test(effect.need.reason));
         statuses.set(server.id, { state: more ? "needs-more-access" : server.connection ? "sign-in-again" : "sign-in-needed", scopes });
         return;
       }

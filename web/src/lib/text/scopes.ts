@@ -3,6 +3,8 @@ const known: Record<string, string> = {
   profile: "see your name and picture",
   email: "see your e-mail address",
   offline_access: "stay connected while you are away",
+  tools: "use its tools",
+  "mcp:tools": "use its tools",
   "read:user": "read your user profile",
   repo: "read and change your repositories",
 };
