@@ -55,6 +55,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Opens the store, binds, and serves in the background.
 pub async fn start(config: Config) -> anyhow::Result<Server> {
+    start_in(config, |_| {}).await
+}
+
+/// As [`start`], in a world that is changed before anything happens in it: another clock, say.
+pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow::Result<Server> {
     let metrics = recorder()?;
     let listener = TcpListener::bind(config.listen.value)
         .await
@@ -70,7 +75,8 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         true => Some(Running::start(bound).await?),
         false => None,
     };
-    let world = World::open(&config, demo.as_ref()).await?;
+    let mut world = World::open(&config, demo.as_ref()).await?;
+    change(&mut world);
     let app = Arc::new(assemble(config, public, world, demo, metrics)?);
     let router = router(&app, bound)?;
     tokio::spawn(upkeep(Arc::clone(&app)));

@@ -1,6 +1,7 @@
 //! The binary's tests: the real server on a free port, spoken to over HTTP.
 #![cfg(test)]
 
+mod api;
 mod config;
 mod main_job;
 mod pages;

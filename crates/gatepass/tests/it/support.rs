@@ -1,12 +1,20 @@
 //! A real server for a test, and a browser-like client for it.
 
-use std::{collections::BTreeMap, path::Path, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use gatepass::{
     cli::ServeArgs,
     config::{Config, Settings},
     serve::{self, Server},
 };
+use mcp_oauth_client::{Clock, Timestamp};
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 
@@ -66,6 +74,19 @@ impl TestApp {
         self.server.as_ref().unwrap().address()
     }
 
+    /// A server whose time the test decides.
+    pub(crate) async fn start_at(clock: &Arc<TestClock>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let args = args(data.path());
+        let clock: Arc<dyn Clock> = clock.clone();
+        let server = serve::start_in(config(&args), |world| world.clock = clock);
+        Self {
+            server: Some(server.await.unwrap()),
+            args,
+            _data: data,
+        }
+    }
+
     /// The demo that it runs.
     pub(crate) fn demo(&self) -> &gatepass_demo::Demo {
         self.server.as_ref().unwrap().demo().unwrap().demo()
@@ -109,6 +130,25 @@ impl TestApp {
             client,
             jar: Mutex::new(jar),
         }
+    }
+}
+
+/// A clock that only the test moves.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    pub(crate) fn forward(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     site::{Site, TOKEN, hanging, html_answer, json_answer},
-    support::{Browser, TestApp, query, words},
+    support::{Browser, TestApp, TestClock, query, words},
 };
 
 const CALLBACK: &str = "/api/mcp/oauth/callback";
@@ -378,6 +378,34 @@ async fn a_client_that_is_gone_is_registered_again_at_the_next_sign_in() {
     .await;
     popup(&browser, &site).await;
     assert_eq!(site.seen("POST /register").len(), 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_took_too_long_exchanges_nothing() {
+    let clock = TestClock::new();
+    let app = TestApp::start_at(&clock).await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    let started = popup(&browser, &site).await;
+    clock.forward(601);
+    let fields = [
+        ("code", "c"),
+        ("state", &started.state),
+        ("iss", &site.origin),
+    ];
+    assert_snapshot!(come_back(&browser, &fields).await, @r"
+    This sign-in is not known
+    This sign-in has expired or was started in another browser. Start it again.
+    Close this window and start again from Gatepass. Open Gatepass here
+    What does this mean?
+    ");
+    assert!(site.seen(TOKEN).is_empty());
+    assert_eq!(
+        status(&browser, &started.flow).await["type"],
+        "/problems/flow-not-found"
+    );
+    popup(&browser, &site).await;
+    assert_eq!(browser.cookie_count("gatepass-flow-"), 1);
 }
 
 #[tokio::test]
