@@ -6,7 +6,7 @@ import type { Message, Problem } from "../api/types";
 import { refreshBeforeUse } from "./refresh";
 import { registry, targetOf } from "./registry.svelte";
 import { statuses } from "./status.svelte";
-import { parseConnection } from "./storage";
+import { missingScopes, parseConnection } from "./storage";
 
 /** One conversation on the page: its messages and the turn that may be running. It goes on when another one is shown. */
 export class Thread {
@@ -104,8 +104,7 @@ export class Thread {
         const server = registry.byUrl(effect.need.url);
         if (!server) return;
         const scopes = effect.need.scopes ?? [];
-        const granted = server.connection?.scopes ?? null;
-        const more = granted !== null && (effect.need.reason === "" ? scopes.some((scope) => !granted.includes(scope)) : /more access/i.test(effect.need.reason));
+        const more = server.connection !== undefined && missingScopes(server.connection, scopes).length > 0;
         statuses.set(server.id, { state: more ? "needs-more-access" : server.connection ? "sign-in-again" : "sign-in-needed", scopes });
         return;
       }
