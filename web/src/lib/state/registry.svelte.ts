@@ -82,7 +82,8 @@ class Registry {
         if (server.id !== id || !server.connection) return server;
         saved.gone[server.connection.id] = Date.now();
         const { connection: _, ...rest } = server;
-        return rest;
+        // Whoever disconnects does not want to be asked to sign in with every message.
+        return { ...rest, enabled: false };
       });
     });
   }
