@@ -13,7 +13,7 @@ use gatepass_mcp::{McpError, Revision, Session, ToolCall};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{access, carrier, connect, quick};
+use crate::support::{access, carrier, connect, connect_impatiently, impatient};
 
 const EVERY: [(Revisions, &str); 3] = [
     (Revisions::All, "2026-07-28"),
@@ -97,12 +97,10 @@ async fn progress_is_heard_and_keeps_a_slow_call_alive() {
 async fn a_silent_tool_is_given_up_and_a_stopped_one_at_once() {
     for (revisions, _) in EVERY {
         let demo = demo(revisions).await;
-        let session = connect(&access(demo.mcp_url()), Revision::Auto)
-            .await
-            .unwrap();
+        let session = connect_impatiently(&access(demo.mcp_url())).await;
         let silent = session.call_tool(&call("hang", json!({})), None).await;
         assert!(
-            matches!(&silent, Err(McpError::Timeout { after, .. }) if *after == quick().limits.silence),
+            matches!(&silent, Err(McpError::Timeout { after, .. }) if *after == impatient().limits.silence),
             "{silent:?}"
         );
         let cancel = CancellationToken::new();
@@ -163,9 +161,7 @@ async fn closing_does_not_wait_for_servers_that_keep_no_streams() {
         .await
         .unwrap();
     session.list_tools(None).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(3), session.close())
-        .await
-        .unwrap();
+    assert!(session.close().await);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use gatepass_mcp::{McpError, Revision};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Scripted, Seen, connect, endless, events, json_body};
+use crate::support::{Answer, Scripted, connect, endless, events, json_body};
 
 /// Ways in which servers say that they do not know `server/discover`.
 const OLDER: [(&str, Answer); 12] = [

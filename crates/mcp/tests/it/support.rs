@@ -90,18 +90,31 @@ pub fn access(url: &str) -> Access {
     Access::open(*owner(1).id(), server_url(url), StaticHeaders::default())
 }
 
-/// Options with short waits.
+/// Options that never wait long for what never comes, and long enough for a busy machine.
 pub fn quick() -> SessionOptions {
     SessionOptions {
         limits: SessionLimits {
-            handshake: Duration::from_secs(2),
-            answer: Duration::from_secs(2),
-            silence: Duration::from_millis(400),
-            call: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            answer: Duration::from_secs(10),
+            silence: Duration::from_secs(20),
+            call: Duration::from_secs(40),
             message: 1024 * 1024,
         },
         ..SessionOptions::default()
     }
+}
+
+/// The same, for servers that stay silent.
+pub fn impatient() -> SessionOptions {
+    let mut options = quick();
+    options.limits.silence = Duration::from_millis(400);
+    options
+}
+
+pub async fn connect_impatiently(access: &Access) -> Session {
+    Session::connect(carrier(), access, &impatient(), Revision::Auto)
+        .await
+        .unwrap()
 }
 
 pub async fn connect(access: &Access, revision: Revision) -> Result<Session, McpError> {
