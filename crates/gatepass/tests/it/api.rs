@@ -29,7 +29,7 @@ fn calls(document: &Value) -> Vec<(Method, String)> {
     calls
 }
 
-async fn described(browser: &Browser<'_>) -> Value {
+async fn described(browser: &Browser) -> Value {
     browser.get("/api/openapi.json").await.json().await.unwrap()
 }
 

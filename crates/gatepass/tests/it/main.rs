@@ -8,6 +8,7 @@ mod pages;
 mod problems;
 mod public;
 mod routes;
+mod secrets;
 mod server;
 mod site;
 mod support;

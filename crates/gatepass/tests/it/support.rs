@@ -111,25 +111,32 @@ impl TestApp {
     }
 
     /// A browser with an empty cookie jar, on a page of this server.
-    pub(crate) fn browser(&self) -> Browser<'_> {
+    pub(crate) fn browser(&self) -> Browser {
         self.browser_with(Jar::default())
     }
 
     /// A browser with the cookies of another.
-    pub(crate) fn browser_with(&self, jar: Jar) -> Browser<'_> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a person's browser, not the server's client"
-        )]
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Browser {
-            app: self,
-            client,
-            jar: Mutex::new(jar),
-        }
+    pub(crate) fn browser_with(&self, jar: Jar) -> Browser {
+        let browser = external(&self.url(""));
+        *browser.jar.lock().unwrap() = jar;
+        browser
+    }
+}
+
+/// A browser with an empty cookie jar, on a page of a server at `base`.
+pub(crate) fn external(base: &str) -> Browser {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person's browser, not the server's client"
+    )]
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    Browser {
+        base: base.to_owned(),
+        client,
+        jar: Mutex::default(),
     }
 }
 
@@ -153,8 +160,8 @@ impl Clock for TestClock {
 }
 
 /// A client that keeps cookies and says what a browser says about a call from its own page.
-pub(crate) struct Browser<'a> {
-    app: &'a TestApp,
+pub(crate) struct Browser {
+    base: String,
     client: reqwest::Client,
     jar: Mutex<Jar>,
 }
@@ -162,10 +169,10 @@ pub(crate) struct Browser<'a> {
 /// Cookies by name.
 pub(crate) type Jar = BTreeMap<String, String>;
 
-impl Browser<'_> {
+impl Browser {
     /// A request without cookies or fetch metadata.
     pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, self.app.url(path))
+        self.client.request(method, format!("{}{path}", self.base))
     }
 
     /// A request from a page of the server.
@@ -230,6 +237,11 @@ impl Browser<'_> {
         self.jar.into_inner().unwrap()
     }
 
+    /// The value of a cookie.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        self.jar.lock().unwrap()[name].clone()
+    }
+
     /// How many cookies it has whose names begin so.
     pub(crate) fn cookie_count(&self, prefix: &str) -> usize {
         let jar = self.jar.lock().unwrap();
@@ -238,7 +250,7 @@ impl Browser<'_> {
 }
 
 /// Signs in to a site and gives the connection.
-pub(crate) async fn sign_in(browser: &Browser<'_>, site: &Site) -> Value {
+pub(crate) async fn sign_in(browser: &Browser, site: &Site) -> Value {
     let start = json!({ "url": site.mcp(), "mode": "popup" });
     let response = browser.post("/api/mcp/oauth/start", &start).await;
     let started: Value = response.json().await.unwrap();

@@ -18,7 +18,7 @@ struct Started {
     state: String,
 }
 
-async fn start(browser: &Browser<'_>, body: &Value) -> Started {
+async fn start(browser: &Browser, body: &Value) -> Started {
     let response = browser.post("/api/mcp/oauth/start", body).await;
     let answer: Value = response.json().await.unwrap();
     let url = answer["authorizationUrl"]
@@ -30,12 +30,12 @@ async fn start(browser: &Browser<'_>, body: &Value) -> Started {
     }
 }
 
-async fn popup(browser: &Browser<'_>, site: &Site) -> Started {
+async fn popup(browser: &Browser, site: &Site) -> Started {
     start(browser, &json!({ "url": site.mcp(), "mode": "popup" })).await
 }
 
 /// Comes back as the authorization server would send the browser, and gives the page's words.
-async fn come_back(browser: &Browser<'_>, fields: &[(&str, &str)]) -> String {
+async fn come_back(browser: &Browser, fields: &[(&str, &str)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();
@@ -44,13 +44,13 @@ async fn come_back(browser: &Browser<'_>, fields: &[(&str, &str)]) -> String {
     words(&response.text().await.unwrap())
 }
 
-async fn status(browser: &Browser<'_>, flow: &str) -> Value {
+async fn status(browser: &Browser, flow: &str) -> Value {
     let response = browser.get(&format!("/api/mcp/oauth/flows/{flow}")).await;
     response.json().await.unwrap()
 }
 
 /// The problem of a failed flow, in a line.
-async fn failure(browser: &Browser<'_>, flow: &str) -> String {
+async fn failure(browser: &Browser, flow: &str) -> String {
     let answer = status(browser, flow).await;
     assert_eq!(answer["status"], "failed", "{answer}");
     let problem = &answer["problem"];
