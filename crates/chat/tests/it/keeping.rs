@@ -18,7 +18,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     front_end,
-    host::Hall,
+    host::{Hall, Server},
     script::{Answer, Scripted, chunk, end, event, gate},
     stage::{Noon, notes, turn},
 };
@@ -28,6 +28,8 @@ struct Watched {
     database: Database,
     written: Notify,
     full: AtomicBool,
+    /// Whether writing never comes to an end.
+    stuck: AtomicBool,
 }
 
 macro_rules! passed_on {
@@ -56,6 +58,10 @@ impl ConversationStore for Watched {
         now: Timestamp,
     ) -> StoreResult<'a, bool> {
         Box::pin(async move {
+            if self.stuck.load(Ordering::SeqCst) {
+                self.written.notify_one();
+                std::future::pending::<()>().await;
+            }
             if self.full.load(Ordering::SeqCst) {
                 self.written.notify_one();
                 return Err(StoreError::Full);
@@ -82,6 +88,10 @@ struct Desk {
 
 impl Desk {
     async fn with(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::at(answers, notes()).await
+    }
+
+    async fn at(answers: impl IntoIterator<Item = Answer>, server: Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::sqlite(&folder.path().join("chat.sqlite"))
             .await
@@ -90,6 +100,7 @@ impl Desk {
             database,
             written: Notify::new(),
             full: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
         });
         let owner = OwnerId::from_bytes([1; 32]);
         let now = Noon.now();
@@ -113,7 +124,7 @@ impl Desk {
         store.written.notified().await;
         let runs = Runs::default();
         let run = runs.begin("run".into(), owner, "talk".into()).unwrap();
-        let hall = Hall::of([notes()]);
+        let hall = Hall::of([server]);
         let turn = turn(&Scripted::new(answers), &hall);
         let turn = carry_out(
             turn,
@@ -299,4 +310,33 @@ async fn a_conversation_deleted_meanwhile_does_not_come_back() {
     );
     assert_eq!(desk.store.messages(&desk.owner, "talk").await.unwrap(), []);
     desk.turn.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_turn_that_panics_is_over_all_the_same() {
+    let broken = Server::new("Notes").tool("search", async |_, _| panic!("a bug"));
+    let desk = Desk::at([Answer::calls(&[("Notes__search", "{}")])], broken).await;
+    let heard = tokio::time::timeout(std::time::Duration::from_secs(5), desk.heard()).await;
+    let heard = heard.expect("listeners are let go");
+    assert_eq!(heard.last().unwrap()["type"], "error");
+    assert_eq!(desk.runs.under_way(), 0);
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_hold_the_stream_back() {
+    let (gate, wait) = gate();
+    let slow = Answer::stream([
+        event(&chunk(json!({"content": "Once upon"}))),
+        wait,
+        event(&chunk(json!({"content": " a time."}))),
+        event(&end("stop")),
+    ]);
+    let desk = Desk::with([slow]).await;
+    desk.store.stuck.store(true, Ordering::SeqCst);
+    desk.store.written.notified().await;
+    gate.open();
+    let mut parts = Box::pin(desk.run.listen());
+    let told = async { while !parts.next().await.unwrap().contains(" a time.") {} };
+    let told = tokio::time::timeout(std::time::Duration::from_secs(5), told).await;
+    told.expect("the rest of the answer is heard");
 }

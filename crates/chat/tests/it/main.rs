@@ -10,6 +10,7 @@ mod answers;
 mod calls;
 mod endings;
 mod failures;
+mod findings;
 mod front_end;
 mod history;
 mod host;
