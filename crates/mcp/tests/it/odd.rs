@@ -191,24 +191,28 @@ async fn a_stream_that_ends_early_is_resumed_where_it_ended() {
 
 #[tokio::test]
 async fn a_session_that_expired_is_made_anew_under_the_call() {
-    let expired = AtomicUsize::new(0);
-    let server = Scripted::start(move |seen| match seen.method() {
-        "tools/call" if expired.fetch_add(1, Ordering::SeqCst) == 0 => {
-            Some(StatusCode::NOT_FOUND.into_response())
-        }
-        _ => sessions(seen),
-    })
-    .await;
-    let session = connect(&server.access(), Revision::Auto).await.unwrap();
-    within(session.call_tool(&call(), None)).await.unwrap();
-    let methods = server.methods();
-    assert_eq!(
-        methods
-            .iter()
-            .filter(|method| *method == "initialize")
-            .count(),
-        2
-    );
+    let ways: [Answer; 2] = [
+        |_| StatusCode::NOT_FOUND.into_response(),
+        |_| {
+            let error =
+                json!({"code": -32000, "message": "Bad Request: No valid session ID provided"});
+            let body = json!({"jsonrpc": "2.0", "id": null, "error": error});
+            (StatusCode::BAD_REQUEST, json_body(body)).into_response()
+        },
+    ];
+    for way in ways {
+        let expired = AtomicUsize::new(0);
+        let server = Scripted::start(move |seen| match seen.method() {
+            "tools/call" if expired.fetch_add(1, Ordering::SeqCst) == 0 => Some(way(seen)),
+            _ => sessions(seen),
+        })
+        .await;
+        let session = connect(&server.access(), Revision::Auto).await.unwrap();
+        within(session.call_tool(&call(), None)).await.unwrap();
+        let methods = server.methods();
+        let handshakes = methods.iter().filter(|method| *method == "initialize");
+        assert_eq!(handshakes.count(), 2);
+    }
 }
 
 #[tokio::test]

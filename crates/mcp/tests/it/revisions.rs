@@ -1,13 +1,16 @@
 //! Finding out what a server speaks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use axum::response::{IntoResponse, Response};
-use gatepass_mcp::{McpError, Revision};
+use gatepass_mcp::{McpError, Revision, Session};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Scripted, connect, endless, events, json_body};
+use crate::support::{Answer, Scripted, carrier, connect, endless, events, json_body, quick};
 
 /// Ways in which servers say that they do not know `server/discover`.
 const OLDER: [(&str, Answer); 12] = [
@@ -201,4 +204,18 @@ async fn every_request_of_the_current_revision_stands_for_itself() {
         assert!(meta["io.modelcontextprotocol/clientCapabilities"].is_object());
     }
     assert_eq!(seen[2].header("mcp-name"), Some("echo"));
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_what_it_does_not_know_is_asked_with_the_handshake() {
+    let server = Scripted::start(|seen| {
+        (seen.method() == "server/discover").then(|| endless(200, "application/json", "{"))
+    })
+    .await;
+    let mut options = quick();
+    options.limits.handshake = Duration::from_secs(3);
+    let session = Session::connect(carrier(), &server.access(), &options, Revision::Auto)
+        .await
+        .unwrap();
+    assert_eq!(session.revision(), Revision::Handshake);
 }
