@@ -1,4 +1,5 @@
 import type { Connection, Headers, Target } from "../api/types";
+import { newId } from "../id";
 import { nameFromUrl } from "../text/host";
 import { notices } from "./notices.svelte";
 import { empty, load, merge, newer, parseSaved, storageKey, tidy, type PendingFlow, type Saved, type Server } from "./storage";
@@ -43,7 +44,7 @@ class Registry {
   }
 
   add(url: string, options: { name?: string; headers?: Headers; enabled: boolean }): Server {
-    const server: Server = { id: crypto.randomUUID(), url, name: this.#freeName(options.name ?? nameFromUrl(url)), enabled: options.enabled };
+    const server: Server = { id: newId(), url, name: this.#freeName(options.name ?? nameFromUrl(url)), enabled: options.enabled };
     if (options.headers && Object.keys(options.headers).length > 0) server.headers = options.headers;
     this.#change((saved) => saved.servers.push(server));
     return server;

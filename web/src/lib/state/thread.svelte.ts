@@ -3,6 +3,7 @@ import { ApiError } from "../api/problem";
 import { readEvents } from "../api/sse";
 import { applyEvent, closeMessage, type Effect, type OpenTexts } from "../api/stream";
 import type { Message, Problem } from "../api/types";
+import { newId } from "../id";
 import { refreshBeforeUse } from "./refresh";
 import { registry, targetOf } from "./registry.svelte";
 import { statuses } from "./status.svelte";
@@ -46,8 +47,8 @@ export class Thread {
   async send(text: string, model: string): Promise<void> {
     if (this.busy) return;
     this.phase = "sending";
-    this.messages.push({ id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text }], createdAt: Date.now() });
-    this.messages.push({ id: crypto.randomUUID(), role: "assistant", parts: [], createdAt: Date.now(), model });
+    this.messages.push({ id: newId(), role: "user", parts: [{ type: "text", text }], createdAt: Date.now() });
+    this.messages.push({ id: newId(), role: "assistant", parts: [], createdAt: Date.now(), model });
     const answer = this.messages[this.messages.length - 1];
     if (!answer) return;
     const control = new AbortController();
