@@ -56,6 +56,13 @@ class Registry {
     });
   }
 
+  /** A server that nobody named takes the title it gives itself. */
+  introduce(id: string, title: string | undefined): void {
+    const name = title?.trim().slice(0, 80);
+    const server = this.get(id);
+    if (name && server && server.name !== name && server.name === nameFromUrl(server.url)) this.update(id, { name: this.#freeName(name) });
+  }
+
   remove(id: string): void {
     this.#change((saved) => {
       saved.gone[id] = Date.now();
