@@ -229,6 +229,8 @@ function webAddress(url: string): string {
 
 function openWindow(serverId: string, host: string): Window | null {
   let popup: Window | null = null;
+  // On a phone a second window is a tab that is hard to come back from.
+  if (matchMedia("(pointer: coarse) and (max-width: 40rem)").matches) return null;
   try {
     popup = window.open("about:blank", `gatepass-${serverId}`, "popup,width=520,height=720");
   } catch {
