@@ -1,5 +1,5 @@
-// The pages as a user sees them: roles and names, no selectors of the implementation.
-import assert from 'node:assert/strict';
+// The pages as a user sees them.
+import { expectSoon } from './expect.mjs';
 import { clickWithoutGesture } from './browser.mjs';
 
 const STORAGE_KEY = 'gatepass:v1';
@@ -13,67 +13,90 @@ export class App {
 
   async open(path = '/') {
     await this.page.goto(`${this.url}${path}`);
-    await this.message.waitFor();
   }
 
   // The chat.
 
-  get message() {
-    return this.page.getByRole('textbox', { name: /message/i });
+  get composer() {
+    return this.page.getByRole('textbox', { name: 'Message' });
   }
 
-  get transcript() {
-    return this.page.getByRole('log');
+  /** Everything said in the conversation. */
+  get thread() {
+    return this.page.getByRole('log', { name: 'Messages' });
+  }
+
+  /** The newest answer. */
+  get answer() {
+    return this.page.locator('[data-testid="message"][data-role="assistant"]').last();
+  }
+
+  /** Waits until the newest answer is whole and says this. */
+  async answered(text) {
+    await this.answer.getByText(text).filter({ visible: true }).first().waitFor();
+    await this.page.getByRole('button', { name: 'Send' }).waitFor();
+  }
+
+  /** Where the newest answer asks for a sign-in or for more access. */
+  get authorizationCard() {
+    return this.answer.getByTestId('authorization-card');
+  }
+
+  /** A tool call in the newest answer. */
+  toolCard(name) {
+    return this.answer.locator(`[data-testid="tool-card"][data-tool$=${JSON.stringify(name)}]`);
   }
 
   async send(text) {
-    await this.message.fill(text);
-    await this.page.getByRole('button', { name: 'Send', exact: true }).click();
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
   }
 
-  /** The card of a tool call by the tool's name. */
-  toolCard(name) {
-    return this.page.getByRole('group', { name }).or(this.page.getByRole('article', { name }));
+  /** Opens the server manager over the chat. */
+  async openServers() {
+    await this.page.getByRole('button', { name: 'Manage servers' }).click();
+  }
+
+  async closeServers() {
+    await this.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
   }
 
   // The servers.
 
-  async openServers() {
-    await this.page.getByRole('button', { name: /^servers/i }).first().click();
+  card(url) {
+    return new Card(this.page.locator(`[data-testid="server-card"][data-server=${JSON.stringify(url)}]`));
   }
 
-  async closeServers() {
-    await this.page.keyboard.press('Escape');
-  }
-
-  card(name) {
-    return this.page.getByRole('listitem').filter({ has: this.page.getByRole('heading', { name }) });
+  notice(text) {
+    return this.page.getByRole('status').filter({ hasText: text });
   }
 
   /** Types a URL into the add form and lets Gatepass look at it. */
   async add(url, { header } = {}) {
-    await this.page.getByRole('button', { name: 'Add server' }).click();
-    await this.page.getByRole('textbox', { name: 'Server URL' }).fill(url);
+    await this.page.getByRole('button', { name: 'Add server' }).first().click();
+    await this.page.getByLabel('Server URL').fill(url);
     if (header) {
-      await this.page.getByText('header', { exact: false }).first().click();
-      await this.page.getByLabel(/name/i).fill(header.name);
-      await this.page.getByLabel(/value/i).fill(header.value);
+      await this.page.getByText('Use an API key instead').click();
+      await this.page.getByLabel('Header name').fill(header.name);
+      await this.page.getByLabel('Header value').fill(header.value);
     }
     await this.page.getByRole('button', { name: 'Connect', exact: true }).click();
   }
 
+  /** The button that starts a sign-in; it names the host that will ask for consent. */
   get signIn() {
-    return this.page.getByRole('button', { name: /^(sign in|continue|authorize)/i });
+    return this.page.getByRole('button', { name: /^Sign in with / });
   }
 
-  /** Presses the button that starts the sign-in and returns the popup. */
+  /** Presses it and returns what opens in the popup. */
   async signInWithPopup(button = this.signIn) {
     const [popup] = await Promise.all([this.page.waitForEvent('popup'), button.click()]);
     return new Provider(popup);
   }
 
-  /** The same with popups blocked: the whole page leaves. */
+  /** The same with popups blocked: the whole page goes there. */
   async signInWithPage(button = this.signIn) {
+    await button.waitFor();
     await clickWithoutGesture(button);
     await this.page.waitForURL((url) => url.origin !== this.url);
     return new Provider(this.page);
@@ -81,17 +104,40 @@ export class App {
 
   /** What the page keeps in the browser. */
   async stored() {
-    return this.page.evaluate((key) => JSON.parse(localStorage.getItem(key) ?? 'null'), STORAGE_KEY);
+    const text = await this.page.evaluate((key) => localStorage.getItem(key), STORAGE_KEY);
+    return text ? JSON.parse(text) : { servers: [], flows: [] };
   }
 
+  /** The connections the page keeps. */
   async storedConnections() {
-    const { servers } = (await this.stored()) ?? { servers: [] };
+    const { servers } = await this.stored();
     return servers.flatMap((server) => server.connection ?? []);
   }
 
-  async assertNothingSecretStored() {
-    const text = await this.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
-    assert.doesNotMatch(text, /access_token|refresh_token|client_secret|code_verifier/);
+  /** Waits until the page keeps so many connections. */
+  async connections(count) {
+    return expectSoon(
+      () => this.storedConnections(),
+      (connections) => connections.length === count,
+      `${count} stored connections`,
+    );
+  }
+}
+
+/** One server's card. */
+export class Card {
+  constructor(root) {
+    this.root = root;
+    this.pill = root.getByTestId('expiry-pill');
+  }
+
+  button(name) {
+    return this.root.getByRole('button', { name });
+  }
+
+  /** Waits for a state such as `connected` or `sign-in-needed`. */
+  async is(state) {
+    await this.root.and(this.root.page().locator(`[data-state="${state}"]`)).waitFor();
   }
 }
 
@@ -101,7 +147,7 @@ export class Provider {
     this.page = page;
   }
 
-  async signInAs(name = 'Ada Lovelace') {
+  async signInAs(name) {
     await this.page.getByRole('button', { name: new RegExp(name) }).click();
   }
 
@@ -111,5 +157,10 @@ export class Provider {
 
   async deny() {
     await this.page.getByRole('button', { name: 'Deny', exact: true }).click();
+  }
+
+  async signInAndAllow(name = 'Ada Lovelace') {
+    await this.signInAs(name);
+    await this.allow();
   }
 }

@@ -41,7 +41,10 @@ export async function start(path, args, { env = {}, ready }) {
     stream.setEncoding('utf8').on('data', (text) => (program.output += text));
   }
   const failed = new Promise((_, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => {
+      program.ended = true;
+      reject(new Error(`${path} cannot be started: ${error.message}`));
+    });
     child.once('exit', (code, signal) => {
       program.ended = true;
       reject(new Error(`${path} ended (${code ?? signal}) before it was ready:\n${program.output}`));
@@ -52,7 +55,7 @@ export async function start(path, args, { env = {}, ready }) {
 
   const deadline = Date.now() + 30_000;
   while (true) {
-    const answer = await Promise.race([ready(program), failed]);
+    const answer = await Promise.race([failed, ready(program)]);
     if (answer) {
       return Object.assign(program, { answer });
     }
