@@ -143,9 +143,11 @@ describe("a sign-in", () => {
       new Response(JSON.stringify({ flowId: "f", authorizationUrl: "javascript:alert(1)", expiresAt: Date.now() + 1000 }), { headers: { "content-type": "application/json" } }),
     );
     const { id } = registry.add("https://mcp.example.com/mcp", { enabled: false });
-    await flows.begin(id, {}).catch(() => {});
+    await expect(flows.begin(id, {})).rejects.toThrow("no web address");
     expect(popup.location.href).toBe("about:blank");
     expect(popup.close).toHaveBeenCalled();
+    expect(flows.pending(id)).toBeNull();
+    expect(flows.failures[id]?.detail).toContain("not opened");
   });
 
   it("given up by the user is over everywhere, and its late result changes nothing", async () => {

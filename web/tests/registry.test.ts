@@ -75,6 +75,17 @@ describe("the servers of a browser", () => {
     expect(names).toEqual(["Linear", "Linear 2", "Linear 3"]);
   });
 
+  it("take the title they give themselves, unless somebody named them", async () => {
+    const { registry } = await tab();
+    const plain = registry.add("https://mcp.linear.app/mcp", { enabled: true });
+    const named = registry.add("https://mcp.notes.example/mcp", { enabled: true, name: "Mine" });
+    registry.introduce(plain.id, " Linear tickets ");
+    registry.introduce(named.id, "Notes");
+    registry.introduce(plain.id, "Something else later");
+    registry.introduce(plain.id, undefined);
+    expect(registry.servers.map(({ name }) => name)).toEqual(["Linear tickets", "Mine"]);
+  });
+
   it("stay removed, with their sign-ins", async () => {
     const { registry } = await tab();
     const { id } = registry.add("https://a.example/mcp", { enabled: true });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../src/lib/api/types";
-import { load, merge, newer, parseConnection, parseSaved, storageKey, tidy, type Saved, type Server } from "../src/lib/state/storage";
+import { load, merge, missingScopes, newer, parseConnection, parseSaved, storageKey, tidy, type Saved, type Server } from "../src/lib/state/storage";
 
 const connection = (generation: number, id = "c1"): Connection => ({
   id,
@@ -89,6 +89,12 @@ describe("of two connections", () => {
     expect(newer(connection(1, "c2"), connection(9), { c1: 1 })?.id).toBe("c2");
     expect(newer(connection(9), undefined, { c1: 1 })).toBeUndefined();
   });
+});
+
+it("a connection lacks the scopes it was not granted, whatever their order", () => {
+  const granted = { ...connection(1), scopes: ["tools", "notes:read"] };
+  expect(missingScopes(granted, ["notes:read", "notes:write", "tools"])).toEqual(["notes:write"]);
+  expect(missingScopes(granted, [])).toEqual([]);
 });
 
 describe("two tabs", () => {

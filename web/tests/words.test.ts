@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hostOf, nameFromUrl, sameSite } from "../src/lib/text/host";
-import { reportAsMarkdown } from "../src/lib/text/report";
+import { reportAsMarkdown, saysTheSame } from "../src/lib/text/report";
 import { scopeInWords } from "../src/lib/text/scopes";
 
 describe("a server without a name", () => {
@@ -68,4 +68,12 @@ it("a report copied as Markdown keeps its table whatever the steps say", () => {
     | probe | POST https://a.example/mcp |  | 1.4 s | failed | RFC 9728 §5.1 | a \\| b c |
     "
   `);
+});
+
+it.each([
+  ["It does not answer", "it does not answer.", true],
+  ["a.example could not be reached: it does not answer", "It does not answer.", true],
+  ["It does not answer.", "It refuses connections.", false],
+])("%j beside %j is a repetition: %s", (one, other, same) => {
+  expect(saysTheSame(one, other)).toBe(same);
 });

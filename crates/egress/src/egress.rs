@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::LOCATION};
 use mcp_oauth_client::{Request, TransportError, TransportFailure};
-use reqwest::{Certificate, Client, Proxy, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, redirect};
 use url::{Host, Url};
 
 use crate::{
@@ -198,17 +198,43 @@ fn build(
     authorities: &[Certificate],
     proxy: Option<&Url>,
 ) -> Result<Client, EgressError> {
+    let guard = Arc::new(guard);
+    let builder = || prepare(policy, route, guard.clone(), proxy);
+    let own = || authorities.iter().cloned();
+    let proxy_speaks_tls = proxy.is_some_and(|url| url.scheme() == "https");
+    let client = if route.https || proxy_speaks_tls {
+        builder().tls_certs_merge(own()).build().or_else(|error| {
+            // A machine without certificate authorities can still reach what needs none of them.
+            tracing::warn!(
+                error = %cause(&error),
+                "the system's certificate authorities cannot be used; only the configured ones are trusted"
+            );
+            builder().tls_certs_only(own()).build()
+        })
+    } else {
+        // No TLS on this route: reading the system's certificates would cost for nothing.
+        builder().tls_certs_only([]).build()
+    };
+    client.map_err(|error| EgressError::Client(cause(&error)))
+}
+
+fn prepare(
+    policy: &EgressPolicy,
+    route: Route,
+    guard: Arc<Guard>,
+    proxy: Option<&Url>,
+) -> ClientBuilder {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one home of HTTP clients"
     )]
     let builder = Client::builder();
-    let mut builder = builder
+    let builder = builder
         .user_agent(USER_AGENT)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
-        .dns_resolver(Arc::new(guard))
+        .dns_resolver(guard)
         .connect_timeout(policy.limits.connect)
         .pool_idle_timeout(IDLE_CONNECTION)
         .pool_max_idle_per_host(IDLE_PER_HOST)
@@ -217,22 +243,14 @@ fn build(
         .http1_max_headers(MOST_HEADERS)
         .http2_max_header_list_size(u32::try_from(MOST_HEADER_BYTES).unwrap_or(u32::MAX))
         .https_only(route.https);
-    let proxy_speaks_tls = proxy.is_some_and(|url| url.scheme() == "https");
-    builder = if route.https || proxy_speaks_tls {
-        builder.tls_certs_merge(authorities.iter().cloned())
-    } else {
-        // No TLS on this route: reading the system's certificates would cost for nothing.
-        builder.tls_certs_only([])
+    let Some(url) = proxy.cloned() else {
+        return builder;
     };
-    if let Some(url) = proxy {
-        let url = url.clone();
-        builder = builder.proxy(Proxy::custom(move |target| {
-            (!is_this_machine(target)).then(|| url.clone())
-        }));
-    }
-    builder.build().map_err(|error| {
-        let why = std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), std::string::ToString::to_string);
-        EgressError::Client(why)
-    })
+    builder.proxy(Proxy::custom(move |target| {
+        (!is_this_machine(target)).then(|| url.clone())
+    }))
+}
+
+fn cause(error: &reqwest::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }

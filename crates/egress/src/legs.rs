@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, header::CONTENT_TYPE};
-use mcp_oauth_client::{BoxFuture, Leg, Request, Response, Transport, TransportError};
+use mcp_oauth_client::{
+    BoxFuture, Leg, Request, Response, Transport, TransportError, TransportFailure,
+};
 use url::Url;
 
 use crate::{
@@ -45,14 +47,19 @@ impl Egress {
         let may_follow = head.method == Method::GET && !leg.carries_credentials();
         let mut hops = 0;
         loop {
-            let response = self
-                .exchange(
-                    &url,
-                    head.method.clone(),
-                    head.headers.clone(),
-                    body.clone(),
-                )
-                .await?;
+            let send = || {
+                let (method, headers) = (head.method.clone(), head.headers.clone());
+                self.exchange(&url, method, headers, body.clone())
+            };
+            let response = match send().await {
+                // A kept connection may have been closed at the other side in the same moment.
+                // Asking twice changes nothing; a request that may change something is not
+                // repeated here.
+                Err(error) if may_follow && error.failure == TransportFailure::Broken => {
+                    send().await?
+                }
+                response => response?,
+            };
             let Some(next) = redirect_of(&response) else {
                 return whole(leg, response, limits).await;
             };

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
+use gatepass_store::Database;
 use mcp_oauth_client::{AuthClient, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -36,6 +36,7 @@ const SWEEP: u32 = 1000;
 /// A server that runs until it is told to end.
 pub struct Server {
     app: Arc<App>,
+    database: Database,
     bound: SocketAddr,
     task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
@@ -55,22 +56,24 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Opens the store, binds, and serves in the background.
 pub async fn start(config: Config) -> anyhow::Result<Server> {
+    start_in(config, |_| {}).await
+}
+
+/// As [`start`], in a world that is changed before anything happens in it: another clock, say.
+pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow::Result<Server> {
     let metrics = recorder()?;
     let listener = TcpListener::bind(config.listen.value)
         .await
-        .with_context(|| {
-            format!(
-                "{}: cannot listen on {}",
-                config.listen.origin, config.listen.value
-            )
-        })?;
+        .map_err(|error| cannot_listen(&config, &error))?;
     let bound = listener.local_addr()?;
     let public = config.public_url(bound);
     let demo = match config.demo.value {
         true => Some(Running::start(bound).await?),
         false => None,
     };
-    let world = World::open(&config, demo.as_ref()).await?;
+    let mut world = World::open(&config, demo.as_ref()).await?;
+    change(&mut world);
+    let database = world.database.clone();
     let app = Arc::new(assemble(config, public, world, demo, metrics)?);
     let router = router(&app, bound)?;
     tokio::spawn(upkeep(Arc::clone(&app)));
@@ -83,7 +86,24 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         .with_graceful_shutdown(ending.cancelled_owned())
         .await
     });
-    Ok(Server { app, bound, task })
+    Ok(Server {
+        app,
+        database,
+        bound,
+        task,
+    })
+}
+
+/// Why nothing can be heard at the address, in words that help.
+fn cannot_listen(config: &Config, error: &std::io::Error) -> anyhow::Error {
+    let (address, origin) = (config.listen.value, &config.listen.origin);
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "something else listens on {address} already, another Gatepass perhaps; choose \
+             another port with --listen"
+        ),
+        _ => anyhow::anyhow!("{origin}: cannot listen on {address}: {error}"),
+    }
 }
 
 /// Puts the parts together.
@@ -209,13 +229,17 @@ impl Server {
         }
         // Their streams end, and with them the requests that would hold the end up.
         self.app.turns.stop_all();
-        match tokio::time::timeout(GRACE, &mut self.task).await {
+        let outcome = tokio::time::timeout(GRACE, &mut self.task).await;
+        if outcome.is_err() {
+            tracing::warn!("some requests did not end in time");
+            self.task.abort();
+        }
+        let _ = tokio::time::timeout(GRACE, self.app.sessions.close()).await;
+        // Last, since what ends may still write.
+        self.database.close().await;
+        match outcome {
             Ok(outcome) => Ok(outcome??),
-            Err(_) => {
-                tracing::warn!("some requests did not end in time");
-                self.task.abort();
-                Ok(())
-            }
+            Err(_) => Ok(()),
         }
     }
 }

@@ -50,13 +50,13 @@ pub async fn serve(request: Request) -> Response {
         && !sibling
         && let Some(found) = Dist::get(file)
     {
-        return send(file, found, request.headers());
+        return send::<Dist>(file, found, request.headers());
     }
     if !is_page(path) {
         return Problem::new(Kind::NotFound, "There is no such page.").into_response();
     }
     match Dist::get("index.html") {
-        Some(found) => send("index.html", found, request.headers()),
+        Some(found) => send::<Dist>("index.html", found, request.headers()),
         None => pages::html(
             StatusCode::SERVICE_UNAVAILABLE,
             &Unbuilt {
@@ -71,7 +71,7 @@ fn is_page(path: &str) -> bool {
     path == "/" || path == "/servers" || path.starts_with("/c/")
 }
 
-fn send(name: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+fn send<Files: RustEmbed>(name: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     let etag = etag(&file);
     let immutable = name.starts_with("assets/");
     let cache = match immutable {
@@ -97,7 +97,7 @@ fn send(name: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     }
     for (encoding, ending) in [("br", ".br"), ("gzip", ".gz")] {
         if accepts(request, encoding)
-            && let Some(smaller) = Dist::get(&format!("{name}{ending}"))
+            && let Some(smaller) = Files::get(&format!("{name}{ending}"))
         {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
             return (headers, body(smaller)).into_response();
@@ -152,7 +152,76 @@ fn accepts(request: &HeaderMap, encoding: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderName;
+
     use super::*;
+
+    #[derive(RustEmbed)]
+    #[folder = "$CARGO_MANIFEST_DIR/tests/dist"]
+    struct Fixture;
+
+    async fn sent(
+        name: &str,
+        headers: &[(HeaderName, &'static str)],
+    ) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let request = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect();
+        let response = send::<Fixture>(name, Fixture::get(name).unwrap(), &request);
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (parts.status, parts.headers, body.to_vec())
+    }
+
+    #[tokio::test]
+    async fn files_with_a_hash_in_their_name_are_kept_for_ever_and_pages_are_asked_for_again() {
+        let (status, headers, body) = sent("assets/app-0a1b2c.js", &[]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            headers["cache-control"],
+            "public, max-age=31536000, immutable"
+        );
+        assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+        assert!(body.starts_with(b"console.log"));
+        let (_, headers, _) = sent("index.html", &[]).await;
+        assert_eq!(headers["cache-control"], "no-cache");
+        let etag: &'static str = Box::leak(
+            headers["etag"]
+                .to_str()
+                .unwrap()
+                .to_owned()
+                .into_boxed_str(),
+        );
+        let (status, headers, body) = sent("index.html", &[(header::IF_NONE_MATCH, etag)]).await;
+        assert_eq!(status, StatusCode::NOT_MODIFIED);
+        assert_eq!(headers["etag"], etag);
+        assert!(body.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_smallest_encoding_that_the_browser_takes_is_sent() {
+        let name = "assets/app-0a1b2c.js";
+        for (accepted, encoding) in [
+            ("gzip, br", Some("br")),
+            ("gzip", Some("gzip")),
+            ("identity", None),
+        ] {
+            let (_, headers, body) = sent(name, &[(header::ACCEPT_ENCODING, accepted)]).await;
+            let sent = headers
+                .get("content-encoding")
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(sent, encoding);
+            let expected = match encoding {
+                Some("br") => "as br\n",
+                Some(_) => "as gzip\n",
+                None => "console.log(\"app\");\n",
+            };
+            assert_eq!(body, expected.as_bytes());
+            assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+            assert_eq!(headers["vary"], "accept-encoding");
+        }
+    }
 
     #[test]
     fn encodings_are_chosen_by_name_and_weight() {

@@ -25,8 +25,8 @@ pub struct StreamLimits {
 }
 
 /// Carries requests whose responses may be long or endless. Implementations guard the address
-/// like [`Transport`](mcp_oauth_client::Transport) does, never follow a redirect of a request
-/// that has a body or credentials, keep no cookies, and add no headers but `User-Agent`.
+/// like [`Transport`](mcp_oauth_client::Transport) does, follow no redirect, keep no cookies, and
+/// add no headers but `User-Agent`.
 ///
 /// A response of any status is a response; an error means that none came.
 pub trait StreamingTransport: Send + Sync {

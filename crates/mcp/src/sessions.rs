@@ -259,6 +259,15 @@ impl Inner {
         Ok((session, false))
     }
 
+    /// Ends sessions that nobody has used for a while.
+    fn evict_unused(&self) {
+        let oldest = self.clock.now().before(IDLE).as_millis();
+        self.slots().retain(|_, slot| {
+            let in_use = Arc::strong_count(slot) > 1;
+            in_use || slot.used_at.load(Ordering::Relaxed) > oldest
+        });
+    }
+
     async fn drop_session(&self, slot: &Slot, session: &Arc<Session>) {
         let mut warm = slot.session.lock().await;
         if warm
@@ -271,17 +280,95 @@ impl Inner {
     }
 }
 
-/// Ends sessions that nobody has used for a while.
+/// Looks for unused sessions as long as the pool lives.
 async fn sweep(inner: Weak<Inner>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         let Some(inner) = inner.upgrade() else {
             return;
         };
-        let oldest = inner.clock.now().before(IDLE).as_millis();
-        inner.slots().retain(|_, slot| {
-            let in_use = Arc::strong_count(slot) > 1;
-            in_use || slot.used_at.load(Ordering::Relaxed) > oldest
-        });
+        inner.evict_unused();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepass_connections::OwnerId;
+    use mcp_oauth_client::{BoxFuture, Request, TransportError, TransportFailure, UrlPolicy};
+
+    use super::*;
+    use crate::http::{BodyStream, StreamLimits};
+
+    /// A carrier to nowhere: these tests connect nothing.
+    struct Nowhere;
+
+    impl StreamingTransport for Nowhere {
+        fn open(
+            &self,
+            _request: Request,
+            _limits: StreamLimits,
+        ) -> BoxFuture<'_, Result<http::Response<BodyStream>, TransportError>> {
+            Box::pin(async { Err(TransportError::new(TransportFailure::Dns, "nowhere")) })
+        }
+    }
+
+    #[derive(Default)]
+    struct TestClock(AtomicI64);
+
+    impl Clock for TestClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    fn pool() -> (Sessions, Arc<TestClock>) {
+        let clock = Arc::new(TestClock::default());
+        let options = SessionOptions::default();
+        (
+            Sessions::new(Arc::new(Nowhere), clock.clone(), options),
+            clock,
+        )
+    }
+
+    fn access(owner: u16) -> Access {
+        let mut id = [0; 32];
+        id[..2].copy_from_slice(&owner.to_be_bytes());
+        let server = ServerUrl::parse("https://mcp.example/", UrlPolicy::HttpsOnly).unwrap();
+        Access::open(OwnerId::from_bytes(id), server, StaticHeaders::default())
+    }
+
+    #[test]
+    fn the_pool_is_bounded_and_lets_the_longest_unused_go() {
+        let (sessions, clock) = pool();
+        for owner in 0..600 {
+            clock.0.fetch_add(1, Ordering::SeqCst);
+            sessions.inner.slot(&access(owner));
+            // The first one is used again and again.
+            clock.0.fetch_add(1, Ordering::SeqCst);
+            sessions.inner.slot(&access(0));
+        }
+        assert_eq!(sessions.len(), MOST_SESSIONS);
+        let slots = sessions.inner.slots();
+        assert!(slots.contains_key(&Key::of(&access(0))));
+        assert!(!slots.contains_key(&Key::of(&access(1))));
+        assert!(slots.contains_key(&Key::of(&access(599))));
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_and_what_is_in_use_stays() {
+        let (sessions, clock) = pool();
+        let held = sessions.inner.slot(&access(1));
+        sessions.inner.slot(&access(2));
+        clock.0.fetch_add(9 * 60_000, Ordering::SeqCst);
+        sessions.inner.slot(&access(3));
+        sessions.inner.evict_unused();
+        assert_eq!(sessions.len(), 3);
+        clock.0.fetch_add(2 * 60_000, Ordering::SeqCst);
+        sessions.inner.evict_unused();
+        assert_eq!(sessions.len(), 2);
+        drop(held);
+        sessions.inner.evict_unused();
+        assert_eq!(sessions.len(), 1);
+        assert!(sessions.inner.slots().contains_key(&Key::of(&access(3))));
     }
 }

@@ -338,3 +338,28 @@ async fn connections_are_kept_and_used_again() {
     }
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_question_on_a_connection_that_just_closed_is_asked_again_and_an_order_is_not() {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let server = {
+        let accepted = accepted.clone();
+        raw(move |mut stream| {
+            let first = accepted.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            async move {
+                if !first {
+                    let answer =
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+                    let _ = stream.write_all(answer).await;
+                }
+            }
+        })
+        .await
+    };
+    let url = format!("http://{server}/");
+    metadata(&loopback(), &url).await.unwrap();
+    assert_eq!(accepted.load(Ordering::SeqCst), 2);
+    let error = loopback().send(Leg::Token, post(&url)).await.unwrap_err();
+    assert_eq!(error.failure, TransportFailure::Broken);
+    assert_eq!(accepted.load(Ordering::SeqCst), 3);
+}

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use axum::{Router, routing::get};
 use gatepass_egress::{Egress, EgressPolicy, Mode};
 use mcp_oauth_client::TransportFailure;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -17,7 +18,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::{metadata, raw};
+use crate::support::{alone, loopback, metadata, raw, serve};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -116,6 +117,32 @@ async fn what_is_wrong_with_a_certificate_is_said() {
     The certificate of localhost is for another host
     localhost does not speak https on this port
     ");
+}
+
+/// Runs in a process of its own, whose system has no certificate authorities.
+#[tokio::test]
+async fn a_system_without_authorities_reaches_what_needs_none() {
+    if !alone(
+        "tls::a_system_without_authorities_reaches_what_needs_none",
+        &[
+            ("SSL_CERT_FILE", "/dev/null"),
+            ("SSL_CERT_DIR", "/dev/null"),
+        ],
+    )
+    .await
+    {
+        return;
+    }
+    let authority = Authority::new("ours");
+    let secured = authority.serve(|_| {}, "localhost").await;
+    let url = format!("https://localhost:{}/", secured.port());
+    let error = metadata(&loopback(), &url).await.unwrap_err();
+    assert_eq!(error.failure, TransportFailure::Tls);
+    let answer = metadata(&authority.trusted(), &url).await.unwrap();
+    assert_eq!(answer.body(), "{}");
+    let plain = serve(Router::new().route("/", get(|| async { "here" }))).await;
+    let answer = metadata(&loopback(), format!("http://{plain}/")).await;
+    assert_eq!(answer.unwrap().body(), "here");
 }
 
 #[test]

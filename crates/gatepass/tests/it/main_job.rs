@@ -18,7 +18,7 @@ async fn demo() -> TestApp {
 }
 
 /// The demo's MCP server, as the page learns of it.
-async fn preset(browser: &Browser<'_>) -> String {
+async fn preset(browser: &Browser) -> String {
     let config: Value = browser.get("/api/config").await.json().await.unwrap();
     assert_eq!(config["features"]["demo"], true);
     assert_eq!(config["models"][0]["demo"], true);
@@ -26,7 +26,7 @@ async fn preset(browser: &Browser<'_>) -> String {
 }
 
 /// Goes through the authorization server's own pages, in a popup, and asks for the result.
-async fn consent(browser: &Browser<'_>, start: &Value, decision: Decision) -> Value {
+async fn consent(browser: &Browser, start: &Value, decision: Decision) -> Value {
     let response = browser.post("/api/mcp/oauth/start", start).await;
     let started: Value = response.json().await.unwrap();
     let page = started["authorizationUrl"]
@@ -42,7 +42,7 @@ async fn consent(browser: &Browser<'_>, start: &Value, decision: Decision) -> Va
     response.json().await.unwrap()
 }
 
-async fn connect(browser: &Browser<'_>, url: &str) -> Value {
+async fn connect(browser: &Browser, url: &str) -> Value {
     let flow = consent(
         browser,
         &json!({ "url": url, "mode": "popup" }),
@@ -53,7 +53,7 @@ async fn connect(browser: &Browser<'_>, url: &str) -> Value {
     flow["connection"].clone()
 }
 
-async fn answered(browser: &Browser<'_>, path: &str, body: &Value) -> Value {
+async fn answered(browser: &Browser, path: &str, body: &Value) -> Value {
     let response = browser.post(path, body).await;
     let status = response.status();
     let answer: Value = response.json().await.unwrap();
@@ -66,7 +66,7 @@ fn call(url: &str, connection: &Value, name: &str, arguments: &Value) -> Value {
 }
 
 /// Says something in a new conversation, and gives the parts of the answer.
-async fn chat(browser: &Browser<'_>, text: &str, servers: &Value) -> (String, Vec<Value>) {
+async fn chat(browser: &Browser, text: &str, servers: &Value) -> (String, Vec<Value>) {
     let conversation: Value = browser
         .post("/api/conversations", &json!({}))
         .await
@@ -362,4 +362,28 @@ async fn a_key_in_the_headers_needs_no_sign_in() {
     let wrong = problem(browser.post(TOOLS, &with("wrong")).await).await;
     let port = app.demo().address().port().to_string();
     assert_snapshot!(wrong.replace(&port, "PORT"), @"401 /problems/authorization-required none: localhost:PORT does not accept the key in your headers.");
+}
+
+#[tokio::test]
+async fn a_server_that_the_operator_offers_gets_the_operators_key() {
+    let wiki = Demo::builder().start().await.unwrap();
+    wiki.behaviour().set(|behaviour| {
+        behaviour.mcp.access = gatepass_demo::behaviour::Access::ApiKey {
+            header: "x-key".to_owned(),
+            value: "right".to_owned(),
+        };
+    });
+    let file = format!(
+        "[[servers]]\nname = \"Wiki\"\nurl = \"{}\"\nheaders = {{ X-Key = \"right\" }}\n",
+        wiki.mcp_url()
+    );
+    let app = TestApp::start_configured(&file).await;
+    let listed = answered(&app.browser(), TOOLS, &json!({ "url": wiki.mcp_url() })).await;
+    assert!(!listed["tools"].as_array().unwrap().is_empty());
+    let other = Demo::builder().start().await.unwrap();
+    let refused = app
+        .browser()
+        .post(TOOLS, &json!({ "url": other.mcp_url() }))
+        .await;
+    assert_eq!(refused.status(), 401);
 }

@@ -1,12 +1,20 @@
 //! A real server for a test, and a browser-like client for it.
 
-use std::{collections::BTreeMap, path::Path, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use gatepass::{
     cli::ServeArgs,
     config::{Config, Settings},
     serve::{self, Server},
 };
+use mcp_oauth_client::{Clock, Timestamp};
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 
@@ -66,6 +74,19 @@ impl TestApp {
         self.server.as_ref().unwrap().address()
     }
 
+    /// A server whose time the test decides.
+    pub(crate) async fn start_at(clock: &Arc<TestClock>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let args = args(data.path());
+        let clock: Arc<dyn Clock> = clock.clone();
+        let server = serve::start_in(config(&args), |world| world.clock = clock);
+        Self {
+            server: Some(server.await.unwrap()),
+            args,
+            _data: data,
+        }
+    }
+
     /// The demo that it runs.
     pub(crate) fn demo(&self) -> &gatepass_demo::Demo {
         self.server.as_ref().unwrap().demo().unwrap().demo()
@@ -90,31 +111,57 @@ impl TestApp {
     }
 
     /// A browser with an empty cookie jar, on a page of this server.
-    pub(crate) fn browser(&self) -> Browser<'_> {
+    pub(crate) fn browser(&self) -> Browser {
         self.browser_with(Jar::default())
     }
 
     /// A browser with the cookies of another.
-    pub(crate) fn browser_with(&self, jar: Jar) -> Browser<'_> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a person's browser, not the server's client"
-        )]
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Browser {
-            app: self,
-            client,
-            jar: Mutex::new(jar),
-        }
+    pub(crate) fn browser_with(&self, jar: Jar) -> Browser {
+        let browser = external(&self.url(""));
+        *browser.jar.lock().unwrap() = jar;
+        browser
+    }
+}
+
+/// A browser with an empty cookie jar, on a page of a server at `base`.
+pub(crate) fn external(base: &str) -> Browser {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person's browser, not the server's client"
+    )]
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    Browser {
+        base: base.to_owned(),
+        client,
+        jar: Mutex::default(),
+    }
+}
+
+/// A clock that only the test moves.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    pub(crate) fn forward(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
     }
 }
 
 /// A client that keeps cookies and says what a browser says about a call from its own page.
-pub(crate) struct Browser<'a> {
-    app: &'a TestApp,
+pub(crate) struct Browser {
+    base: String,
     client: reqwest::Client,
     jar: Mutex<Jar>,
 }
@@ -122,10 +169,10 @@ pub(crate) struct Browser<'a> {
 /// Cookies by name.
 pub(crate) type Jar = BTreeMap<String, String>;
 
-impl Browser<'_> {
+impl Browser {
     /// A request without cookies or fetch metadata.
     pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, self.app.url(path))
+        self.client.request(method, format!("{}{path}", self.base))
     }
 
     /// A request from a page of the server.
@@ -190,6 +237,11 @@ impl Browser<'_> {
         self.jar.into_inner().unwrap()
     }
 
+    /// The value of a cookie.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        self.jar.lock().unwrap()[name].clone()
+    }
+
     /// How many cookies it has whose names begin so.
     pub(crate) fn cookie_count(&self, prefix: &str) -> usize {
         let jar = self.jar.lock().unwrap();
@@ -198,7 +250,7 @@ impl Browser<'_> {
 }
 
 /// Signs in to a site and gives the connection.
-pub(crate) async fn sign_in(browser: &Browser<'_>, site: &Site) -> Value {
+pub(crate) async fn sign_in(browser: &Browser, site: &Site) -> Value {
     let start = json!({ "url": site.mcp(), "mode": "popup" });
     let response = browser.post("/api/mcp/oauth/start", &start).await;
     let started: Value = response.json().await.unwrap();

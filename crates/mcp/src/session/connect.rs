@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcp_oauth_client::TransportFailure;
 use rmcp::{
     model::ProtocolVersion,
     service::{ClientInitializeError, ClientLifecycleMode, ClientServiceExt},
@@ -29,7 +30,9 @@ impl Session {
     ) -> Result<Self, McpError> {
         let attempt = |revision| attempt(carrier.clone(), access, options, revision);
         match attempt(revision).await {
-            Err(first) if revision == Revision::Auto && first.may_be_older() => {
+            Err(first)
+                if revision == Revision::Auto && (first.may_be_older() || silent(&first)) =>
+            {
                 // The first cause stays the cause, unless the second says something certain.
                 match attempt(Revision::Handshake).await {
                     Err(second) if !second.is_about_access() => Err(first),
@@ -39,6 +42,11 @@ impl Session {
             outcome => outcome,
         }
     }
+}
+
+/// Some bridges to older servers drop a first message that they do not know.
+fn silent(error: &McpError) -> bool {
+    matches!(error, McpError::Unreachable(error) if error.failure == TransportFailure::Timeout)
 }
 
 async fn attempt(

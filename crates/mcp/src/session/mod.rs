@@ -105,6 +105,9 @@ impl fmt::Debug for SessionOptions {
     }
 }
 
+/// How long the end of a session is waited for.
+const CLOSING: Duration = Duration::from_secs(3);
+
 /// A connected server. Dropping it ends the session at the server too.
 pub struct Session {
     running: RunningService<RoleClient, Handler>,
@@ -170,12 +173,11 @@ impl Session {
         self.running.peer()
     }
 
-    /// Ends the session and waits for the server to know, five seconds at most.
-    pub async fn close(mut self) {
-        let _ = self
-            .running
-            .close_with_timeout(Duration::from_secs(6))
-            .await;
+    /// Ends the session and waits for the server to know, three seconds at most. Whether it knew
+    /// by then; if not, it is told in the background.
+    pub async fn close(mut self) -> bool {
+        let closed = self.running.close_with_timeout(CLOSING).await;
+        matches!(closed, Ok(Some(_)))
     }
 
     /// Hands a request to the message layer, with the tokens it is to be sent with.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use rmcp::{
-    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, RequestId},
+    model::{ClientJsonRpcMessage, ClientRequest, GetExtensions, RequestId, ServerJsonRpcMessage},
     transport::streamable_http_client::{
         StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
         StreamableHttpResponseLimits,
@@ -181,7 +181,11 @@ impl Wire {
                 Err(error) if is_discovery(&message) => not_known(&error, &request).ok_or(error),
                 answer => answer,
             };
-            return Ok(Some(StreamableHttpPostResponse::Json(answer?, session)));
+            let answer = answer?;
+            if has_session && status == StatusCode::BAD_REQUEST && misses_session(&answer) {
+                return Ok(None);
+            }
+            return Ok(Some(StreamableHttpPostResponse::Json(answer, session)));
         }
         let answer = match media_type(response.headers()).as_str() {
             "text/event-stream" => {
@@ -277,6 +281,19 @@ fn brief() -> StreamLimits {
         total: Some(ACCEPTED),
         max_body: 64 * 1024,
     }
+}
+
+/// Many servers answer a session they no longer know with 400 instead of 404, and say so only in
+/// words.
+fn misses_session(answer: &ServerJsonRpcMessage) -> bool {
+    const SERVER_ERROR: i32 = -32000;
+    const INVALID_REQUEST: i32 = -32600;
+    matches!(
+        answer,
+        ServerJsonRpcMessage::Error(error)
+            if [SERVER_ERROR, INVALID_REQUEST].contains(&error.error.code.0)
+                && error.error.message.to_ascii_lowercase().contains("session")
+    )
 }
 
 fn is_discovery(message: &ClientJsonRpcMessage) -> bool {

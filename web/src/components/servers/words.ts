@@ -1,5 +1,5 @@
 import type { CardState, Finding } from "../../lib/state/status.svelte";
-import type { Server } from "../../lib/state/storage";
+import { missingScopes, type Server } from "../../lib/state/storage";
 import { hostOf } from "../../lib/text/host";
 
 export type Next = "connect" | "client" | "again" | "more" | "retry" | "tools" | null;
@@ -17,6 +17,8 @@ export interface CardWords {
 /** What a server's card says in each state. */
 export function cardWords(state: CardState, server: Server, finding: Finding | null): CardWords {
   const signIn = hostOf(finding?.discovery?.issuer ?? server.connection?.issuer ?? server.issuer ?? server.url);
+  const scopes = finding?.scopes ?? [];
+  const lacking = server.connection ? missingScopes(server.connection, scopes) : scopes;
   switch (state) {
     case "checking":
       return { label: "checking", tone: "calm", sentence: `Asking ${hostOf(server.url)} what it needs…`, next: null, button: "" };
@@ -46,8 +48,8 @@ export function cardWords(state: CardState, server: Server, finding: Finding | n
       return {
         label: "needs more access",
         tone: "act",
-        sentence: finding && finding.scopes.length > 0
-          ? `A tool wants more than you allowed: ${finding.scopes.join(", ")}. The others still work.`
+        sentence: lacking.length > 0
+          ? `A tool wants more than you allowed: ${lacking.join(", ")}. The others still work.`
           : "A tool wants more than you allowed. The others still work.",
         next: "more",
         button: "Allow more access",

@@ -73,13 +73,12 @@ class Flows {
     registry.update(serverId, { ...(choice.client ? { clientId: choice.client.clientId } : {}) });
     try {
       const started = await startFlow(request);
+      const target = webAddress(started.authorizationUrl);
       registry.remember({ flowId: started.flowId, serverId, mode: request.mode, startedAt: Date.now(), expiresAt: started.expiresAt });
-      const target = new URL(started.authorizationUrl);
-      if (target.protocol !== "https:" && target.protocol !== "http:") throw new TypeError("not a web address");
-      if (!popup) return location.assign(target.href);
+      if (!popup) return location.assign(target);
       this.#windows.set(started.flowId, popup);
       // Closed already: the person changed their mind, but may still choose to try again.
-      if (!popup.closed) popup.location.href = target.href;
+      if (!popup.closed) popup.location.href = target;
       void this.#poll(started.flowId);
     } catch (error) {
       popup?.close();
@@ -215,8 +214,23 @@ const lost: Problem = {
   action: "authorize",
 };
 
+/** The server refuses anything else as well; a window is never sent to a script. */
+function webAddress(url: string): string {
+  const scheme = URL.canParse(url) ? new URL(url).protocol : "";
+  if (scheme === "https:" || scheme === "http:") return url;
+  throw new ApiError({
+    type: "/problems/bad-authorization-url",
+    title: "The sign-in cannot be opened",
+    status: 502,
+    detail: "The sign-in page has an address that is no web address, so it was not opened.",
+    action: "none",
+  });
+}
+
 function openWindow(serverId: string, host: string): Window | null {
   let popup: Window | null = null;
+  // On a phone a second window is a tab that is hard to come back from.
+  if (matchMedia("(pointer: coarse) and (max-width: 40rem)").matches) return null;
   try {
     popup = window.open("about:blank", `gatepass-${serverId}`, "popup,width=520,height=720");
   } catch {

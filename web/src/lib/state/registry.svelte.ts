@@ -1,4 +1,5 @@
 import type { Connection, Headers, Target } from "../api/types";
+import { newId } from "../id";
 import { nameFromUrl } from "../text/host";
 import { notices } from "./notices.svelte";
 import { empty, load, merge, newer, parseSaved, storageKey, tidy, type PendingFlow, type Saved, type Server } from "./storage";
@@ -43,7 +44,7 @@ class Registry {
   }
 
   add(url: string, options: { name?: string; headers?: Headers; enabled: boolean }): Server {
-    const server: Server = { id: crypto.randomUUID(), url, name: this.#freeName(options.name ?? nameFromUrl(url)), enabled: options.enabled };
+    const server: Server = { id: newId(), url, name: this.#freeName(options.name ?? nameFromUrl(url)), enabled: options.enabled };
     if (options.headers && Object.keys(options.headers).length > 0) server.headers = options.headers;
     this.#change((saved) => saved.servers.push(server));
     return server;
@@ -53,6 +54,13 @@ class Registry {
     this.#change((saved) => {
       saved.servers = saved.servers.map((server) => (server.id === id ? { ...server, ...change } : server));
     });
+  }
+
+  /** A server that nobody named takes the title it gives itself. */
+  introduce(id: string, title: string | undefined): void {
+    const name = title?.trim().slice(0, 80);
+    const server = this.get(id);
+    if (name && server && server.name !== name && server.name === nameFromUrl(server.url)) this.update(id, { name: this.#freeName(name) });
   }
 
   remove(id: string): void {
@@ -82,7 +90,8 @@ class Registry {
         if (server.id !== id || !server.connection) return server;
         saved.gone[server.connection.id] = Date.now();
         const { connection: _, ...rest } = server;
-        return rest;
+        // Whoever disconnects does not want to be asked to sign in with every message.
+        return { ...rest, enabled: false };
       });
     });
   }

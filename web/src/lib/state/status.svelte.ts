@@ -107,6 +107,7 @@ class Statuses {
 
   async #list(server: Server, signal?: AbortSignal): Promise<void> {
     const answer = await listTools(targetOf(server), signal);
+    registry.introduce(server.id, answer.server.title);
     this.set(server.id, {
       state: server.connection ? "connected" : "open",
       tools: answer.tools,

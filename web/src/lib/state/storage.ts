@@ -141,6 +141,11 @@ export function newer(current: Connection | undefined, incoming: Connection | un
   return next.generation > now.generation ? next : now;
 }
 
+/** Those of the scopes that the connection was not granted. */
+export function missingScopes(connection: Connection, scopes: string[]): string[] {
+  return scopes.filter((scope) => !connection.scopes.includes(scope));
+}
+
 /**
  * Brings two views of the storage together: `theirs` was written last and decides names and switches; nothing that only
  * one of them has is lost; of each connection the highest generation stays.

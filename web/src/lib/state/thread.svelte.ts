@@ -3,10 +3,11 @@ import { ApiError } from "../api/problem";
 import { readEvents } from "../api/sse";
 import { applyEvent, closeMessage, type Effect, type OpenTexts } from "../api/stream";
 import type { Message, Problem } from "../api/types";
+import { newId } from "../id";
 import { refreshBeforeUse } from "./refresh";
 import { registry, targetOf } from "./registry.svelte";
 import { statuses } from "./status.svelte";
-import { parseConnection } from "./storage";
+import { missingScopes, parseConnection } from "./storage";
 
 /** One conversation on the page: its messages and the turn that may be running. It goes on when another one is shown. */
 export class Thread {
@@ -46,8 +47,8 @@ export class Thread {
   async send(text: string, model: string): Promise<void> {
     if (this.busy) return;
     this.phase = "sending";
-    this.messages.push({ id: crypto.randomUUID(), role: "user", parts: [{ type: "text", text }], createdAt: Date.now() });
-    this.messages.push({ id: crypto.randomUUID(), role: "assistant", parts: [], createdAt: Date.now(), model });
+    this.messages.push({ id: newId(), role: "user", parts: [{ type: "text", text }], createdAt: Date.now() });
+    this.messages.push({ id: newId(), role: "assistant", parts: [], createdAt: Date.now(), model });
     const answer = this.messages[this.messages.length - 1];
     if (!answer) return;
     const control = new AbortController();
@@ -104,8 +105,7 @@ export class Thread {
         const server = registry.byUrl(effect.need.url);
         if (!server) return;
         const scopes = effect.need.scopes ?? [];
-        const granted = server.connection?.scopes ?? null;
-        const more = granted !== null && (effect.need.reason === "" ? scopes.some((scope) => !granted.includes(scope)) : /more access/i.test(effect.need.reason));
+        const more = server.connection !== undefined && missingScopes(server.connection, scopes).length > 0;
         statuses.set(server.id, { state: more ? "needs-more-access" : server.connection ? "sign-in-again" : "sign-in-needed", scopes });
         return;
       }

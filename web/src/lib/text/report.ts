@@ -20,11 +20,17 @@ export const verdictWords: Record<ReportStep["verdict"], string> = {
   info: "noted",
 };
 
+/** Whether one of two sentences only repeats the other, give or take a capital or a full stop. */
+export function saysTheSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => text.trim().toLowerCase().replace(/\.$/, "")) as [string, string];
+  return a.includes(b) || b.includes(a);
+}
+
 /** The report as Markdown, to paste into a message to whoever can fix it. */
 export function reportAsMarkdown(subject: string, problem: Problem | null, report: Report | null): string {
   const lines = [`## ${subject}`, ""];
   if (problem) lines.push(problem.detail, "", `Kind: \`${slugOf(problem)}\` (status ${problem.status})`, "");
-  if (report?.summary && report.summary !== problem?.detail) lines.push(report.summary, "");
+  if (report?.summary && !(problem && saysTheSame(report.summary, problem.detail))) lines.push(report.summary, "");
   const actor = actorSentence(report?.actor ?? null);
   if (actor) lines.push(actor, "");
   if (report && report.steps.length > 0) {

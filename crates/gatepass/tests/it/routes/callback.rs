@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     site::{Site, TOKEN, hanging, html_answer, json_answer},
-    support::{Browser, TestApp, query, words},
+    support::{Browser, TestApp, TestClock, query, words},
 };
 
 const CALLBACK: &str = "/api/mcp/oauth/callback";
@@ -18,7 +18,7 @@ struct Started {
     state: String,
 }
 
-async fn start(browser: &Browser<'_>, body: &Value) -> Started {
+async fn start(browser: &Browser, body: &Value) -> Started {
     let response = browser.post("/api/mcp/oauth/start", body).await;
     let answer: Value = response.json().await.unwrap();
     let url = answer["authorizationUrl"]
@@ -30,12 +30,12 @@ async fn start(browser: &Browser<'_>, body: &Value) -> Started {
     }
 }
 
-async fn popup(browser: &Browser<'_>, site: &Site) -> Started {
+async fn popup(browser: &Browser, site: &Site) -> Started {
     start(browser, &json!({ "url": site.mcp(), "mode": "popup" })).await
 }
 
 /// Comes back as the authorization server would send the browser, and gives the page's words.
-async fn come_back(browser: &Browser<'_>, fields: &[(&str, &str)]) -> String {
+async fn come_back(browser: &Browser, fields: &[(&str, &str)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
         .finish();
@@ -44,13 +44,13 @@ async fn come_back(browser: &Browser<'_>, fields: &[(&str, &str)]) -> String {
     words(&response.text().await.unwrap())
 }
 
-async fn status(browser: &Browser<'_>, flow: &str) -> Value {
+async fn status(browser: &Browser, flow: &str) -> Value {
     let response = browser.get(&format!("/api/mcp/oauth/flows/{flow}")).await;
     response.json().await.unwrap()
 }
 
 /// The problem of a failed flow, in a line.
-async fn failure(browser: &Browser<'_>, flow: &str) -> String {
+async fn failure(browser: &Browser, flow: &str) -> String {
     let answer = status(browser, flow).await;
     assert_eq!(answer["status"], "failed", "{answer}");
     let problem = &answer["problem"];
@@ -378,6 +378,34 @@ async fn a_client_that_is_gone_is_registered_again_at_the_next_sign_in() {
     .await;
     popup(&browser, &site).await;
     assert_eq!(site.seen("POST /register").len(), 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_took_too_long_exchanges_nothing() {
+    let clock = TestClock::new();
+    let app = TestApp::start_at(&clock).await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    let started = popup(&browser, &site).await;
+    clock.forward(601);
+    let fields = [
+        ("code", "c"),
+        ("state", &started.state),
+        ("iss", &site.origin),
+    ];
+    assert_snapshot!(come_back(&browser, &fields).await, @r"
+    This sign-in is not known
+    This sign-in has expired or was started in another browser. Start it again.
+    Close this window and start again from Gatepass. Open Gatepass here
+    What does this mean?
+    ");
+    assert!(site.seen(TOKEN).is_empty());
+    assert_eq!(
+        status(&browser, &started.flow).await["type"],
+        "/problems/flow-not-found"
+    );
+    popup(&browser, &site).await;
+    assert_eq!(browser.cookie_count("gatepass-flow-"), 1);
 }
 
 #[tokio::test]

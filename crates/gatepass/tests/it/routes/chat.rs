@@ -45,7 +45,7 @@ async fn with_model() -> (TestApp, Site) {
     (app, site)
 }
 
-async fn begin(browser: &Browser<'_>) -> String {
+async fn begin(browser: &Browser) -> String {
     let response = browser.post("/api/conversations", &json!({})).await;
     assert_eq!(response.status(), 201);
     let conversation: Value = response.json().await.unwrap();
@@ -56,7 +56,7 @@ fn say(text: &str) -> Value {
     json!({ "text": text, "model": "small", "servers": [] })
 }
 
-async fn send(browser: &Browser<'_>, id: &str, body: &Value) -> Vec<Value> {
+async fn send(browser: &Browser, id: &str, body: &Value) -> Vec<Value> {
     let response = browser
         .post(&format!("/api/conversations/{id}/messages"), body)
         .await;
@@ -64,7 +64,7 @@ async fn send(browser: &Browser<'_>, id: &str, body: &Value) -> Vec<Value> {
     parts(response).await
 }
 
-async fn read(browser: &Browser<'_>, id: &str) -> Value {
+async fn read(browser: &Browser, id: &str) -> Value {
     browser
         .get(&format!("/api/conversations/{id}"))
         .await
@@ -324,7 +324,7 @@ async fn conversations_are_renamed_and_deleted_by_their_owner_only() {
     let browser = app.browser();
     let id = begin(&browser).await;
     let path = format!("/api/conversations/{id}");
-    let rename = |browser: &Browser<'_>, title: &str| {
+    let rename = |browser: &Browser, title: &str| {
         browser
             .request(Method::PATCH, &path)
             .json(&json!({ "title": title }))

@@ -28,7 +28,7 @@ fn body(connection: &Value) -> Value {
     json!({ "connection": connection })
 }
 
-async fn refreshed(browser: &Browser<'_>, connection: &Value) -> Value {
+async fn refreshed(browser: &Browser, connection: &Value) -> Value {
     let response = browser.post(REFRESH, &body(connection)).await;
     let answer: Value = response.json().await.unwrap();
     assert!(answer["connection"].is_object(), "{answer}");

@@ -12,7 +12,7 @@ use crate::{
 
 const START: &str = "/api/mcp/oauth/start";
 
-async fn start(browser: &Browser<'_>, body: &Value) -> Value {
+async fn start(browser: &Browser, body: &Value) -> Value {
     let response = browser.post(START, body).await;
     let status = response.status();
     let answer: Value = response.json().await.unwrap();

@@ -1,0 +1,153 @@
+//! Nothing secret is written anywhere it could be read: the real program runs at its most
+//! talkative, and everything it leaves behind is searched.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    site::{Site, TOKEN, json_answer},
+    support::{Browser, external, query},
+};
+
+/// The program, ended when the test ends.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Every byte of every file below a folder but the key file, which is there to hold a secret.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.ends_with("keys") {
+            bytes.extend(fs::read(path).unwrap());
+        }
+    }
+    bytes
+}
+
+async fn work(browser: &Browser, site: &Site) -> Vec<(&'static str, String)> {
+    let start = json!({
+        "url": site.mcp(), "mode": "popup",
+        "client": { "clientId": "typed", "clientSecret": "the-client-secret" },
+    });
+    let started: Value = browser
+        .post("/api/mcp/oauth/start", &start)
+        .await
+        .json()
+        .await
+        .unwrap();
+    let state = query(started["authorizationUrl"].as_str().unwrap())["state"].clone();
+    let iss = &site.origin;
+    let callback = format!("/api/mcp/oauth/callback?code=the-code&state={state}&iss={iss}");
+    browser.arrive(&callback).await;
+    let flow = started["flowId"].as_str().unwrap();
+    let flow: Value = browser
+        .get(&format!("/api/mcp/oauth/flows/{flow}"))
+        .await
+        .json()
+        .await
+        .unwrap();
+    let connection = &flow["connection"];
+    assert!(connection.is_object(), "{flow}");
+    let body = json!({ "connection": connection });
+    assert_eq!(
+        browser.post("/api/mcp/oauth/refresh", &body).await.status(),
+        200
+    );
+    let tools = json!({
+        "url": site.mcp(), "headers": { "X-Key": "the-static-key" }, "connection": connection,
+    });
+    browser.post("/api/mcp/tools", &tools).await;
+    site.set("POST /revoke", json_answer(503, &json!({})));
+    browser.post("/api/mcp/oauth/revoke", &body).await;
+    let verifier = site.seen(TOKEN)[0].clone();
+    let verifier = verifier
+        .split('&')
+        .find_map(|field| field.strip_prefix("code_verifier="));
+    let owner = browser.cookie("gatepass-owner");
+    vec![
+        ("access token", "the-access-token".to_owned()),
+        ("refresh token", "the-refresh-token".to_owned()),
+        ("code", "the-code".to_owned()),
+        ("client secret", "the-client-secret".to_owned()),
+        ("static header", "the-static-key".to_owned()),
+        ("state", state),
+        ("verifier", verifier.unwrap().to_owned()),
+        ("owner cookie", owner),
+    ]
+}
+
+#[tokio::test]
+async fn a_talkative_program_writes_no_secret_to_log_database_or_metrics() {
+    let data = tempfile::tempdir().unwrap();
+    let site = Site::start().await;
+    let tokens = json!({
+        "access_token": "the-access-token", "refresh_token": "the-refresh-token",
+        "token_type": "Bearer", "expires_in": 3600,
+    });
+    site.set(TOKEN, json_answer(200, &tokens));
+    let mut program = Program(
+        Command::new(env!("CARGO_BIN_EXE_gatepass"))
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--log",
+                "trace",
+                "--data-dir",
+            ])
+            .arg(data.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut log = BufReader::new(program.0.stderr.take().unwrap());
+    let mut seen = String::new();
+    let url = loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "{seen}");
+        seen.push_str(&line);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "ready" {
+            break line["url"].as_str().unwrap().to_owned();
+        }
+    };
+    // The pipe is emptied meanwhile, or a talkative program would stand still.
+    let rest = std::thread::spawn(move || {
+        let mut rest = String::new();
+        let _ = log.read_to_string(&mut rest);
+        rest
+    });
+    let browser = external(&url);
+    let secrets = work(&browser, &site).await;
+    let metrics = browser.get("/metrics").await.text().await.unwrap();
+    drop(program);
+    seen.push_str(&rest.join().unwrap());
+    assert!(
+        seen.contains("trace") || seen.contains("TRACE"),
+        "nothing was logged at trace level"
+    );
+    let kept = bytes_below(data.path());
+    assert!(kept.len() > 10_000);
+    for (what, secret) in secrets {
+        assert!(!seen.contains(&secret), "the log holds the {what}");
+        assert!(!metrics.contains(&secret), "the metrics hold the {what}");
+        let found = kept
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "the data folder holds the {what}");
+    }
+}
