@@ -14,16 +14,7 @@ use axum::{
 use mcp_oauth_client::{Leg, Transport, TransportFailure};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{self, endless, impatient, loopback, metadata, post, raw, serve};
-
-const LEGS: [Leg; 6] = [
-    Leg::Probe,
-    Leg::ResourceMetadata,
-    Leg::ServerMetadata,
-    Leg::Registration,
-    Leg::Token,
-    Leg::Revocation,
-];
+use crate::support::{self, LEGS, endless, impatient, loopback, metadata, post, raw, serve};
 
 #[tokio::test]
 async fn a_post_is_never_redirected_on_any_leg() {

@@ -1,10 +1,13 @@
 //! Names, judged by what they lead to.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use gatepass_egress::{Egress, EgressPolicy, Mode};
 use mcp_oauth_client::TransportFailure;
 
-use crate::support::{Zone, loopback, metadata, serve};
+use crate::support::{Zone, everywhere, loopback, metadata, serve};
 
 fn open() -> Router {
     Router::new().route("/", get(|| async { "here" }))
@@ -189,5 +192,29 @@ async fn what_the_operator_lists_is_reached_and_nothing_beside_it() {
             let answer = metadata(&egress, format!("http://{host}:{port}/")).await;
             assert_eq!(answer.is_ok(), reached, "{host} {answer:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_off_limits_and_what_is_listed_is_so_on_every_leg() {
+    let server = serve(Router::new().route("/", post(|| async { "here" }))).await;
+    let zone = || Zone::of(&[("mcp.corp.example", &[&["127.0.0.1"]])]);
+    let name = format!("//mcp.corp.example:{}/", server.port());
+    let plain = Egress::with_lookup(EgressPolicy::default(), zone()).unwrap();
+    for url in [
+        format!("https:{name}"),
+        format!("https://127.0.0.1:{}/", server.port()),
+    ] {
+        for outcome in everywhere(&plain, &url).await {
+            assert_eq!(
+                outcome.unwrap_err().failure,
+                TransportFailure::Refused,
+                "{url}"
+            );
+        }
+    }
+    let listed = Egress::with_lookup(allowing(&["mcp.corp.example"]), zone()).unwrap();
+    for outcome in everywhere(&listed, &format!("http:{name}")).await {
+        assert_eq!(outcome.unwrap(), "here");
     }
 }

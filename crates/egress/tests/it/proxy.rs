@@ -10,7 +10,7 @@ use tokio::{
     sync::Mutex,
 };
 
-use crate::support::{Zone, alone, loopback, metadata, serve};
+use crate::support::{Zone, alone, everywhere, loopback, metadata, serve};
 
 /// A proxy that answers everything itself and remembers what it was asked for.
 async fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
@@ -66,6 +66,26 @@ async fn a_configured_proxy_carries_everything_but_this_machine() {
     );
     // Names are the proxy's to resolve.
     assert_eq!(zone.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_configured_proxy_carries_every_leg() {
+    let (url, asked) = proxy().await;
+    let policy = EgressPolicy {
+        allow: vec!["10.0.0.0/8".parse().unwrap()],
+        proxy: Some(url.parse().unwrap()),
+        ..EgressPolicy::default()
+    };
+    let egress = Egress::with_lookup(policy, Zone::of(&[])).unwrap();
+    let outcomes = everywhere(&egress, "http://10.1.2.3/x").await;
+    let count = outcomes.len();
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap(), "proxied");
+    }
+    assert_eq!(
+        *asked.lock().await,
+        vec!["POST http://10.1.2.3/x HTTP/1.1"; count]
+    );
 }
 
 /// Runs in a process of its own, whose environment names a proxy.

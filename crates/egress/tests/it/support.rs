@@ -13,7 +13,9 @@ use std::{
 
 use axum::Router;
 use bytes::Bytes;
+use futures::TryStreamExt;
 use gatepass_egress::{Egress, EgressPolicy, LegLimits, Limits, Lookup, Mode};
+use gatepass_mcp::{StreamLimits, StreamingTransport};
 use mcp_oauth_client::{BoxFuture, Leg, Request, Response, Transport, TransportError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,6 +53,37 @@ pub fn impatient() -> Egress {
         ..EgressPolicy::default()
     })
     .unwrap()
+}
+
+/// Every leg of the protocol.
+pub const LEGS: [Leg; 6] = [
+    Leg::Probe,
+    Leg::ResourceMetadata,
+    Leg::ServerMetadata,
+    Leg::Registration,
+    Leg::Token,
+    Leg::Revocation,
+];
+
+/// Sends a request on every leg, and as a stream: the outcome of each.
+pub async fn everywhere(egress: &Egress, url: &str) -> Vec<Result<Bytes, TransportError>> {
+    let mut outcomes = Vec::new();
+    for leg in LEGS {
+        let answer = egress.send(leg, post(url)).await;
+        outcomes.push(answer.map(Response::into_body));
+    }
+    let limits = StreamLimits {
+        header: Duration::from_secs(10),
+        idle: Duration::from_secs(10),
+        total: None,
+        max_body: 1024,
+    };
+    let stream = match egress.open(post(url), limits).await {
+        Ok(answer) => answer.into_body().try_collect::<Vec<_>>().await,
+        Err(error) => Err(error),
+    };
+    outcomes.push(stream.map(|pieces| pieces.concat().into()));
+    outcomes
 }
 
 pub fn get(url: impl AsRef<str>) -> Request {

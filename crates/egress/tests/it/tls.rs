@@ -18,7 +18,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::{alone, loopback, metadata, raw, serve};
+use crate::support::{alone, everywhere, loopback, metadata, raw, serve};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -73,16 +73,16 @@ impl Authority {
 }
 
 #[tokio::test]
-async fn an_extra_authority_is_trusted_and_others_are_not() {
+async fn an_extra_authority_is_trusted_on_every_leg_and_others_are_not() {
     let authority = Authority::new("ours");
     let server = authority.serve(|_| {}, "localhost").await;
     let url = format!("https://localhost:{}/", server.port());
-    let answer = metadata(&authority.trusted(), &url).await.unwrap();
-    assert_eq!(answer.body(), "{}");
-    let error = metadata(&Authority::new("another").trusted(), &url)
-        .await
-        .unwrap_err();
-    assert_eq!(error.failure, TransportFailure::Tls);
+    for outcome in everywhere(&authority.trusted(), &url).await {
+        assert_eq!(outcome.unwrap(), "{}");
+    }
+    for outcome in everywhere(&Authority::new("another").trusted(), &url).await {
+        assert_eq!(outcome.unwrap_err().failure, TransportFailure::Tls);
+    }
 }
 
 #[tokio::test]
