@@ -140,4 +140,18 @@ mod tests {
         }
         assert!(ReturnTo::parse(&format!("/{}", "a".repeat(600))).is_err());
     }
+
+    proptest::proptest! {
+        /// Whatever is accepted, a browser that follows it stays on our origin.
+        #[test]
+        fn what_is_accepted_stays_on_our_origin(text in "[/\\\\.%a-fA-F0-9:@?#\t\n ]{0,24}|/\\PC{0,24}") {
+            if let Ok(path) = ReturnTo::parse(&text) {
+                let base = Url::parse("https://chat.example/start/here?x#y").unwrap();
+                let target = base.join(path.as_str()).unwrap();
+                proptest::prop_assert_eq!(target.origin(), base.origin());
+                let again = ReturnTo::parse(path.as_str()).unwrap();
+                proptest::prop_assert_eq!(again, path);
+            }
+        }
+    }
 }
