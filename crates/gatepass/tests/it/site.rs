@@ -57,6 +57,7 @@ pub(crate) fn hanging() -> Answer {
 pub(crate) struct Seen {
     pub(crate) what: String,
     pub(crate) body: String,
+    pub(crate) authorization: String,
 }
 
 #[derive(Default)]
@@ -165,14 +166,28 @@ impl Site {
     }
 }
 
+impl Site {
+    /// The `Authorization` headers of the requests of a kind, in order.
+    pub(crate) fn authorizations(&self, what: &str) -> Vec<String> {
+        let pages = self.pages.lock().unwrap();
+        let of_kind = pages.seen.iter().filter(|seen| seen.what == what);
+        of_kind.map(|seen| seen.authorization.clone()).collect()
+    }
+}
+
 async fn answer(State(site): State<Site>, request: Request) -> Response<Body> {
     let what = format!("{} {}", request.method(), request.uri().path());
+    let authorization = request
+        .headers()
+        .get("authorization")
+        .map(|value| value.to_str().unwrap().to_owned());
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let answer = {
         let mut pages = site.pages.lock().unwrap();
         pages.seen.push(Seen {
             what: what.clone(),
             body: String::from_utf8_lossy(&body).into_owned(),
+            authorization: authorization.unwrap_or_default(),
         });
         pages.answers.get(&what).cloned()
     };

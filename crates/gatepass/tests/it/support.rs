@@ -252,7 +252,12 @@ impl Browser {
 /// Signs in to a site and gives the connection.
 pub(crate) async fn sign_in(browser: &Browser, site: &Site) -> Value {
     let start = json!({ "url": site.mcp(), "mode": "popup" });
-    let response = browser.post("/api/mcp/oauth/start", &start).await;
+    sign_in_with(browser, site, &start).await
+}
+
+/// Signs in as asked and gives the connection.
+pub(crate) async fn sign_in_with(browser: &Browser, site: &Site, start: &Value) -> Value {
+    let response = browser.post("/api/mcp/oauth/start", start).await;
     let started: Value = response.json().await.unwrap();
     let state = query(started["authorizationUrl"].as_str().unwrap())["state"].clone();
     let (flow, iss) = (started["flowId"].as_str().unwrap(), &site.origin);

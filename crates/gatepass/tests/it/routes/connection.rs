@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     site::{SERVER, Site, TOKEN, html_answer, json_answer},
-    support::{Browser, TestApp, header, problem, sign_in},
+    support::{Browser, TestApp, header, problem, sign_in, sign_in_with},
 };
 
 const REFRESH: &str = "/api/mcp/oauth/refresh";
@@ -225,4 +225,37 @@ async fn disconnecting_works_whatever_the_authorization_server_does() {
     {"revoked":false,"reason":"Deleted here. SITE refused to revoke (status 401, invalid_client): remove the access at SITE."}
     {"revoked":false,"reason":"Deleted here. SITE offers no revocation: remove the access there."}
     "#);
+}
+
+#[tokio::test]
+async fn a_client_that_was_typed_in_serves_the_refresh_and_the_next_sign_in_too() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    site.set(
+        SERVER,
+        site.server_with("registration_endpoint", &Value::Null),
+    );
+    let browser = app.browser();
+    let client = json!({ "clientId": " typed ", "clientSecret": "s:e c" });
+    let start = json!({ "url": site.mcp(), "mode": "popup", "client": client });
+    let connection = sign_in_with(&browser, &site, &start).await;
+    assert_eq!(connection["registration"], "manual");
+    refreshed(&browser, &connection).await;
+    // Id and secret are form-encoded before they are joined (RFC 6749 §2.3.1), and the secret is
+    // in the header only.
+    let credentials = site.authorizations(TOKEN);
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "typed:s%3Ae+c");
+    assert_eq!(credentials, vec![format!("Basic {basic}"); 2]);
+    assert!(
+        site.seen(TOKEN)
+            .iter()
+            .all(|body| !body.contains("client_secret"))
+    );
+
+    let again = json!({ "url": site.mcp(), "mode": "popup", "connection": connection });
+    let renewed = sign_in_with(&browser, &site, &again).await;
+    assert_eq!(renewed["registration"], "manual");
+    let without = json!({ "url": site.mcp(), "mode": "popup" });
+    let refused = browser.post("/api/mcp/oauth/start", &without).await;
+    assert_eq!(refused.status(), 422);
 }
