@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use gatepass_connections::OwnerId;
-use mcp_oauth_client::Clock;
+use gatepass_connections::{OwnerId, StoreError};
+use mcp_oauth_client::{BoxFuture, Clock};
 
 use crate::{
     part::Part,
     recorder::Recorder,
-    runs::Run,
+    runs::{Ending, Run},
     store::{ConversationStore, Message},
     turn::Turn,
 };
@@ -29,7 +29,9 @@ pub async fn carry_out(
     store: Arc<dyn ConversationStore>,
     clock: Arc<dyn Clock>,
 ) {
-    let recorder = Arc::new(Mutex::new(Recorder::default()));
+    // Whatever happens to this task, those who listen must not wait for ever.
+    let _ending = Ending(run.clone());
+    let recorder = Mutex::new(Recorder::default());
     let emit = |part: Part| {
         recorder
             .lock()
@@ -42,44 +44,57 @@ pub async fn carry_out(
     });
     emit(Part::run(run.id()));
     let cancel = run.cancel().clone();
-    let mut ended = std::pin::pin!(turn.run(&cancel, &emit));
+    let mut turn = std::pin::pin!(turn.run(&cancel, &emit));
     let mut pause = tokio::time::interval(CHECKPOINT);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     pause.tick().await;
-    let mut written = 0;
-    loop {
-        let over = tokio::select! {
-            ended = &mut ended => {
-                tracing::info!(run = run.id(), ?ended, "turn over");
-                true
-            }
-            _ = pause.tick() => false,
+    let written = |message: &Message| -> BoxFuture<'static, Result<bool, StoreError>> {
+        let (store, owner, message) = (store.clone(), owner, message.clone());
+        let (conversation, now) = (run.conversation().to_owned(), clock.now());
+        let saving = async move {
+            let saved = store.save_message(&owner, &conversation, &message, now);
+            saved.await
         };
-        message.parts = recorder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .parts()
-            .to_vec();
-        let size = message
-            .parts
-            .iter()
-            .map(|part| part.to_string().len())
-            .sum::<usize>();
-        if size != written || over {
-            written = size;
-            let saved = store.save_message(&owner, run.conversation(), &message, clock.now());
-            if let Err(error) = saved.await {
-                tracing::warn!(%error, run = run.id(), "a message could not be written");
-                if over {
-                    run.emit(&Part::Error {
-                        error_text: format!("The answer could not be stored: {error}."),
-                    });
+        Box::pin(saving)
+    };
+    let mut size = 0;
+    // Writing goes on beside the turn: a slow store must not stop the stream.
+    let mut saving: Option<BoxFuture<'static, Result<bool, StoreError>>> = None;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut turn => break ended,
+            saved = async { saving.as_mut()?.await.err() }, if saving.is_some() => {
+                saving = None;
+                if let Some(error) = saved {
+                    tracing::warn!(%error, run = run.id(), "a message could not be written yet");
+                }
+            }
+            _ = pause.tick(), if saving.is_none() => {
+                message.parts = so_far(&recorder);
+                let now = message.parts.iter().map(|part| part.to_string().len()).sum();
+                if now != size {
+                    size = now;
+                    saving = Some(written(&message));
                 }
             }
         }
-        if over {
-            break;
-        }
+    };
+    tracing::info!(run = run.id(), ?ended, "turn over");
+    if let Some(saving) = saving {
+        // The last version must be written last.
+        let _ = saving.await;
+    }
+    message.parts = so_far(&recorder);
+    if let Err(error) = written(&message).await {
+        tracing::error!(%error, run = run.id(), "an answer could not be stored");
+        run.emit(&Part::Error {
+            error_text: format!("The answer could not be stored: {error}."),
+        });
     }
     run.finish();
+}
+
+fn so_far(recorder: &Mutex<Recorder>) -> Vec<serde_json::Value> {
+    let recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+    recorder.parts().to_vec()
 }

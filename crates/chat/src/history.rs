@@ -83,7 +83,10 @@ fn step(parts: &[Value]) -> Vec<ChatMessage> {
         };
         let input = part.get("input").map(Value::to_string);
         let content = match (part.get("output"), member("errorText")) {
-            (Some(output), _) => result_text(output, false),
+            (Some(output), _) => {
+                let is_error = output.get("isError").and_then(Value::as_bool);
+                result_text(output, is_error == Some(true))
+            }
             (None, Some(error)) => error,
             (None, None) => "The call was not finished.".to_owned(),
         };

@@ -28,6 +28,6 @@ pub use chat::carry_out;
 pub use host::ToolHost;
 pub use model::{ModelClient, ModelEndpoint, ModelError};
 pub use part::Part;
-pub use runs::{Run, Runs};
+pub use runs::{Ending, Run, Runs};
 pub use store::{Conversation, ConversationStore, Message, Role};
 pub use turn::{Ended, Turn};

@@ -6,27 +6,36 @@ use std::collections::HashMap;
 /// Longest name endpoints accept.
 const LONGEST: usize = 64;
 
-/// Gives each `(server, tool)` a name of its own, in order. The same servers and tools get the
-/// same names again, so that a conversation's earlier calls keep theirs.
-pub fn aliases(tools: &[(&str, &str)]) -> Vec<String> {
-    let mut taken: HashMap<String, usize> = HashMap::new();
+/// Gives each tool, by its server's place in `servers`, a name of its own, in order. The same
+/// servers and tools get the same names again, whichever of the servers answer today, so that a
+/// conversation's earlier calls keep theirs.
+pub fn aliases(servers: &[&str], tools: &[(usize, &str)]) -> Vec<String> {
+    let mut taken = HashMap::new();
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|server| unique(slug(server, 20), &mut taken))
+        .collect();
+    let mut taken = HashMap::new();
     tools
         .iter()
-        .map(|(server, tool)| {
-            let server = slug(server, 20);
+        .map(|(at, tool)| {
+            let server = servers.get(*at).map_or("tool", String::as_str);
             let room = LONGEST - server.len() - 2;
-            let mut alias = format!("{server}__{}", slug(tool, room));
-            while let Some(count) = taken.get_mut(&alias) {
-                // Different names can come to the same slug; a number tells them apart.
-                *count += 1;
-                let number = format!("_{count}");
-                alias.truncate(LONGEST - number.len());
-                alias.push_str(&number);
-            }
-            taken.insert(alias.clone(), 1);
-            alias
+            unique(format!("{server}__{}", slug(tool, room)), &mut taken)
         })
         .collect()
+}
+
+/// Different names can come to the same slug; a number tells them apart.
+fn unique(mut name: String, taken: &mut HashMap<String, usize>) -> String {
+    while let Some(count) = taken.get_mut(&name) {
+        *count += 1;
+        let number = format!("_{count}");
+        name.truncate(LONGEST - number.len());
+        name.push_str(&number);
+    }
+    taken.insert(name.clone(), 1);
+    name
 }
 
 fn slug(text: &str, most: usize) -> String {
@@ -54,18 +63,27 @@ mod tests {
 
     #[test]
     fn two_servers_with_the_same_tool_do_not_collide() {
-        let names = aliases(&[("Notes", "search"), ("Wiki", "search"), ("Notes", "search")]);
+        let names = aliases(
+            &["Notes", "Wiki"],
+            &[(0, "search"), (1, "search"), (0, "search")],
+        );
         assert_eq!(names, ["Notes__search", "Wiki__search", "Notes__search_2"]);
     }
 
     #[test]
+    fn two_servers_of_one_name_keep_their_own_when_one_is_away() {
+        let both = aliases(&["Notes", "Notes"], &[(0, "search"), (1, "search")]);
+        assert_eq!(both, ["Notes__search", "Notes_2__search"]);
+        let second = aliases(&["Notes", "Notes"], &[(1, "search")]);
+        assert_eq!(second, ["Notes_2__search"]);
+    }
+
+    #[test]
     fn names_that_only_differ_in_what_endpoints_refuse_are_told_apart() {
-        let names = aliases(&[
-            ("a b", "x.y"),
-            ("a b", "x/y"),
-            ("a__b", "x y"),
-            ("", "日本"),
-        ]);
+        let names = aliases(
+            &["a b", ""],
+            &[(0, "x.y"), (0, "x/y"), (0, "x y"), (1, "日本")],
+        );
         assert_eq!(
             names,
             ["a_b__x_y", "a_b__x_y_2", "a_b__x_y_3", "tool__tool"]
@@ -75,10 +93,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_is_unique_and_acceptable(
-            tools in prop::collection::vec((".{0,80}", ".{0,120}"), 0..40)
+            servers in prop::collection::vec(".{0,80}", 1..6),
+            tools in prop::collection::vec((0..6_usize, ".{0,120}"), 0..40)
         ) {
-            let pairs: Vec<_> = tools.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            let names = aliases(&pairs);
+            let servers: Vec<_> = servers.iter().map(String::as_str).collect();
+            let pairs: Vec<_> = tools
+                .iter()
+                .map(|(at, tool)| (at % servers.len(), tool.as_str()))
+                .collect();
+            let names = aliases(&servers, &pairs);
             let unique: std::collections::HashSet<_> = names.iter().collect();
             prop_assert_eq!(unique.len(), names.len());
             for name in &names {

@@ -78,9 +78,16 @@ impl Recorder {
                 .parts
                 .push(json!({"type": "error", "errorText": error_text})),
             Part::Abort => self.parts.push(json!({"type": "data-aborted", "data": {}})),
-            Part::DataAuthorization { .. } | Part::DataNotice { .. } => {
-                self.parts.extend(serde_json::to_value(part).ok());
+            Part::DataAuthorization { id, .. } => {
+                // Front ends replace the part of the same type and id, and so does the store.
+                let same = |own: &Value| own["type"] == "data-authorization" && own["id"] == **id;
+                let value = serde_json::to_value(part).unwrap_or_default();
+                match self.parts.iter_mut().find(|own| same(own)) {
+                    Some(own) => *own = value,
+                    None => self.parts.push(value),
+                }
             }
+            Part::DataNotice { .. } => self.parts.extend(serde_json::to_value(part).ok()),
             Part::Start { .. }
             | Part::ToolInputDelta { .. }
             | Part::FinishStep

@@ -15,8 +15,12 @@ use crate::part::Part;
 
 /// Most runs kept, under way and over; the oldest that is over gives way.
 const MOST_RUNS: usize = 512;
-/// Most bytes kept of one run for listeners who come back.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes kept of all runs that are over.
+const MOST_OVER: usize = 16 * 1024 * 1024;
+/// Bytes of one run past which long parts are shortened for listeners; the store has them whole.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// What counts as long.
+const LONG: usize = 64 * 1024;
 
 /// One run.
 pub struct Run {
@@ -58,17 +62,26 @@ impl Run {
 
     /// Adds a part for every listener.
     pub fn emit(&self, part: &Part) {
-        let Ok(text) = serde_json::to_string(part) else {
+        let Ok(mut text) = serde_json::to_string(part) else {
             return;
         };
         let count = {
             let mut heard = self.heard();
-            heard.bytes += text.len();
-            if heard.bytes > MOST_BYTES {
-                // Past the bound the parts are stored with the message only; a listener who is
-                // here misses what is cut, and sees the whole when the conversation is read.
+            if heard.bytes + text.len() > MOST_BYTES && text.len() > LONG {
+                let Some(short) = shortened(part) else {
+                    return;
+                };
+                text = short;
+            }
+            // Text that goes on for ever is bounded as well; what opens and closes it is not.
+            let delta = matches!(
+                part,
+                Part::TextDelta { .. } | Part::ReasoningDelta { .. } | Part::ToolInputDelta { .. }
+            );
+            if delta && heard.bytes > 2 * MOST_BYTES {
                 return;
             }
+            heard.bytes += text.len();
             heard.parts.push(text.into());
             heard.parts.len()
         };
@@ -103,8 +116,41 @@ impl Run {
         )
     }
 
+    fn bytes(&self) -> usize {
+        self.heard().bytes
+    }
+
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A long part without what makes it long.
+fn shortened(part: &Part) -> Option<String> {
+    let word = "[too long to show while it arrives; reload the conversation to see it]";
+    let short = match part {
+        Part::ToolOutputAvailable { tool_call_id, .. } => Part::ToolOutputAvailable {
+            tool_call_id: tool_call_id.clone(),
+            output: serde_json::json!({"content": [{"type": "text", "text": word}]}),
+            dynamic: true,
+        },
+        _ => return None,
+    };
+    serde_json::to_string(&short).ok()
+}
+
+/// Ends a run when it goes out of scope, however that comes: with an error that says so, unless
+/// the run has ended by itself.
+pub struct Ending(pub Arc<Run>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.0.is_over() {
+            self.0.emit(&Part::Error {
+                error_text: "The answer broke off. Try again.".to_owned(),
+            });
+            self.0.finish();
+        }
     }
 }
 
@@ -118,16 +164,32 @@ struct Board {
     order: VecDeque<String>,
 }
 
+impl Board {
+    fn bytes_over(&self) -> usize {
+        let over = self.runs.values().filter(|run| run.is_over());
+        over.map(|run| run.bytes()).sum()
+    }
+
+    /// Forgets the oldest run that is over; tells whether there was one.
+    fn forget_oldest(&mut self) -> bool {
+        let over = |id: &String| self.runs.get(id).is_none_or(|run| run.is_over());
+        let Some(at) = self.order.iter().position(over) else {
+            return false;
+        };
+        if let Some(oldest) = self.order.remove(at) {
+            self.runs.remove(&oldest);
+        }
+        true
+    }
+}
+
 impl Runs {
     /// Begins a run. Nothing if as many as are kept are all under way.
     pub fn begin(&self, id: String, owner: OwnerId, conversation: String) -> Option<Arc<Run>> {
         let mut board = self.board();
-        if board.runs.len() >= MOST_RUNS {
-            let over = |id: &String| board.runs.get(id).is_none_or(|run| run.is_over());
-            let at = board.order.iter().position(over)?;
-            if let Some(oldest) = board.order.remove(at) {
-                board.runs.remove(&oldest);
-            }
+        while board.bytes_over() > MOST_OVER && board.forget_oldest() {}
+        if board.runs.len() >= MOST_RUNS && !board.forget_oldest() {
+            return None;
         }
         let run = Arc::new(Run {
             id: id.clone(),

@@ -40,6 +40,8 @@ pub struct ToolRequest {
     pub name: String,
     /// The arguments as JSON text.
     pub arguments: String,
+    /// Whether the arguments were longer than the bound, and are not all there.
+    pub overlong: bool,
 }
 
 #[derive(Default)]
@@ -73,6 +75,11 @@ impl Assembler {
         let Some(delta) = choice.get("delta").or_else(|| choice.get("message")) else {
             return deltas;
         };
+        if let Some(text) = delta.get("refusal").and_then(Value::as_str)
+            && !text.is_empty()
+        {
+            deltas.push(Delta::Text(text.to_owned()));
+        }
         let reasoning = ["reasoning_content", "reasoning"]
             .iter()
             .find_map(|name| delta.get(name)?.as_str());
@@ -115,16 +122,32 @@ impl Assembler {
         if let Some(name) = name.filter(|_| own.request.name.is_empty()) {
             own.request.name = name;
         }
-        if !own.announced && !own.request.name.is_empty() {
+        let fits = own.request.arguments.len() + fragment.len() <= MOST_ARGUMENTS;
+        // What comes after a piece that was left out would make other arguments of them.
+        own.request.overlong |= !fits;
+        let mut fresh = if own.request.overlong {
+            String::new()
+        } else {
+            own.request.arguments.push_str(&fragment);
+            fragment
+        };
+        if !own.announced {
+            if own.request.name.is_empty() {
+                // Kept until the name comes: nobody knows yet whose arguments they are.
+                return;
+            }
             own.announced = true;
             deltas.push(Delta::Call {
                 at,
                 name: own.request.name.clone(),
             });
+            fresh.clone_from(&own.request.arguments);
         }
-        if !fragment.is_empty() && own.request.arguments.len() + fragment.len() <= MOST_ARGUMENTS {
-            own.request.arguments.push_str(&fragment);
-            deltas.push(Delta::Arguments { at, fragment });
+        if !fresh.is_empty() {
+            deltas.push(Delta::Arguments {
+                at,
+                fragment: fresh,
+            });
         }
     }
 
@@ -132,7 +155,14 @@ impl Assembler {
     /// unnamed one goes on with the last.
     fn place(&mut self, index: Option<u64>, id: Option<&str>, named: bool) -> Option<usize> {
         let known = match (index, id) {
-            (Some(_), _) => self.calls.iter().position(|call| call.index == index),
+            (Some(_), _) => self.calls.iter().rposition(|call| {
+                // Some endpoints number every call 0; another id with a name is another call.
+                let other = named
+                    && id.is_some()
+                    && call.request.id.is_some()
+                    && call.request.id.as_deref() != id;
+                call.index == index && !other
+            }),
             (None, Some(id)) => self
                 .calls
                 .iter()
@@ -163,12 +193,13 @@ impl Assembler {
         self.any
     }
 
-    /// The tool calls of the answer, in order; nameless ones are dropped.
-    pub fn into_calls(self) -> Vec<ToolRequest> {
+    /// The tool calls of the answer with their places, in order; nameless ones are dropped.
+    pub fn into_calls(self) -> Vec<(usize, ToolRequest)> {
         self.calls
             .into_iter()
             .map(|call| call.request)
-            .filter(|request| !request.name.is_empty())
+            .enumerate()
+            .filter(|(_, request)| !request.name.is_empty())
             .collect()
     }
 }

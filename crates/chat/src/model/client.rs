@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use gatepass_mcp::{BodyStream, StreamLimits, StreamingTransport};
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -43,7 +43,8 @@ pub struct ModelEndpoint {
 
 impl fmt::Debug for ModelEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.base.as_str())
+        // Not the whole URL: some keys are part of it.
+        write!(f, "ModelEndpoint({})", self.host())
     }
 }
 
@@ -134,16 +135,23 @@ impl ModelClient {
             .insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let host = endpoint.host();
         let response = self.open(&host, request, ANSWER).await?;
-        let streamed = response
+        let named = response
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.starts_with("text/event-stream"));
+            .is_some_and(|value| value.to_ascii_lowercase().starts_with("text/event-stream"));
+        let mut body = response.into_body();
+        let streamed = named || {
+            // Some endpoints stream under another name: the first bytes tell.
+            let first = body.next().await;
+            let events = matches!(&first, Some(Ok(piece)) if looks_like_events(piece));
+            body = Box::pin(stream::iter(first).chain(body));
+            events
+        };
         let source = if streamed {
-            let body = response.into_body();
             Source::Events(Box::pin(SseStream::from_bytes_stream(body)))
         } else {
-            Source::Whole(Some(response.into_body()))
+            Source::Whole(Some(body))
         };
         Ok(ModelStream {
             host,
@@ -170,21 +178,54 @@ impl ModelClient {
         let body = body.unwrap_or_default();
         let document = serde_json::from_slice::<Value>(&body).ok();
         let message = document.as_ref().and_then(error_message);
-        let host = host.to_owned();
-        Err(match status.as_u16() {
-            401 | 403 => ModelError::Key { host },
-            429 => ModelError::Busy { host, after },
-            500.. => ModelError::Unavailable {
-                host,
-                status: status.as_u16(),
-            },
-            status => ModelError::Refused {
-                host,
-                status,
-                message,
-            },
-        })
+        Err(of_status(host.to_owned(), status.as_u16(), message, after))
     }
+}
+
+fn of_status(
+    host: String,
+    status: u16,
+    message: Option<String>,
+    after: Option<Duration>,
+) -> ModelError {
+    match status {
+        401 | 403 => ModelError::Key { host },
+        429 => ModelError::Busy { host, after },
+        500.. => ModelError::Unavailable { host, status },
+        status => ModelError::Refused {
+            host,
+            status,
+            message,
+        },
+    }
+}
+
+/// An error that came in the middle of an answer: by its status where it names one.
+fn reported(host: &str, chunk: &Value) -> ModelError {
+    let host = host.to_owned();
+    let code = chunk.pointer("/error/code").and_then(|code| match code {
+        Value::String(text) => text.parse().ok(),
+        code => code.as_u64(),
+    });
+    let kind = chunk.pointer("/error/type").and_then(Value::as_str);
+    let message = error_message(chunk);
+    match (code.and_then(|code| u16::try_from(code).ok()), kind) {
+        (Some(code @ 400..600), _) => of_status(host, code, message, None),
+        (_, Some("server_error" | "overloaded_error" | "api_error")) => {
+            ModelError::Unavailable { host, status: 500 }
+        }
+        _ => ModelError::Reported {
+            host,
+            message: message.unwrap_or_else(|| "it does not say which".to_owned()),
+        },
+    }
+}
+
+fn looks_like_events(piece: &[u8]) -> bool {
+    let head = piece.trim_ascii_start();
+    [&b"data:"[..], b"event:", b"id:", b":"]
+        .iter()
+        .any(|start| head.starts_with(start))
 }
 
 type Events = futures::stream::BoxStream<'static, Result<sse_stream::Sse, sse_stream::Error>>;
@@ -254,8 +295,13 @@ impl ModelStream {
         self.assembler.finish_reason() == Some("length")
     }
 
-    /// The tool calls of the answer, once it is over.
-    pub fn into_calls(self) -> Vec<ToolRequest> {
+    /// Whether the endpoint held its answer back.
+    pub fn is_filtered(&self) -> bool {
+        self.assembler.finish_reason() == Some("content_filter")
+    }
+
+    /// The tool calls of the answer with their places, once it is over.
+    pub fn into_calls(self) -> Vec<(usize, ToolRequest)> {
         self.assembler.into_calls()
     }
 
@@ -266,11 +312,7 @@ impl ModelStream {
         };
         if chunk.get("error").is_some_and(|error| !error.is_null()) {
             self.source = Source::Over;
-            return Err(ModelError::Refused {
-                host: self.host.clone(),
-                status: 200,
-                message: error_message(&chunk),
-            });
+            return Err(reported(&self.host, &chunk));
         }
         self.ready.extend(self.assembler.push(&chunk));
         Ok(())

@@ -54,6 +54,14 @@ pub enum ModelError {
         /// What it said.
         message: Option<String>,
     },
+    /// The endpoint reports an error in the middle of its answer.
+    #[error("The model at {host} reports an error: {message}")]
+    Reported {
+        /// The endpoint's host.
+        host: String,
+        /// What it said.
+        message: String,
+    },
     /// The endpoint is in trouble.
     #[error("The model at {host} has an error of its own (status {status}). Try again.")]
     Unavailable {
@@ -91,7 +99,9 @@ impl ModelError {
             Self::Key { .. } | Self::NotUnderstood { .. } => {
                 Recovery::Reconfigure { who: Actor::Admin }
             }
-            Self::Refused { .. } => Recovery::Reconfigure { who: Actor::You },
+            Self::Refused { .. } | Self::Reported { .. } => {
+                Recovery::Reconfigure { who: Actor::You }
+            }
         }
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn asked(text: String, calls: &[Call]) -> ChatMessage {
         .iter()
         .map(|call| {
             // Arguments that do not parse would make endpoints refuse the whole conversation.
-            let sound = serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok();
+            let sound = call.fault.is_none()
+                && serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok();
             let arguments = if sound { call.arguments.as_str() } else { "{}" };
             (call.id.clone(), call.name.clone(), arguments.to_owned())
         })
@@ -107,7 +108,11 @@ async fn one(
         "tool": tool.tool.name,
         "title": tool.tool.title,
     }});
-    let arguments = match arguments(&call.arguments) {
+    let read = match call.fault {
+        Some(fault) => Err(fault.to_owned()),
+        None => arguments(&call.arguments),
+    };
+    let arguments = match read {
         Ok(arguments) => arguments,
         Err(why) => {
             available(call, Some(whose), json!({}), emit);
@@ -137,8 +142,8 @@ fn outcome(
         Err(HostError::NeedsAuthorization(needs)) => {
             emit(authorization(server, &needs, Some(&call.id)));
             Outcome::Error(format!(
-                "{} The user has not connected “{}” yet.",
-                needs.reason, server.name
+                "{} The user has been asked and has not allowed it yet.",
+                needs.reason
             ))
         }
         Err(HostError::Failed(why)) => Outcome::Error(why),

@@ -66,7 +66,13 @@ impl Turn {
             emit(Part::Abort);
             return Ended::Cancelled;
         };
-        self.messages.insert(0, self.system(&tools));
+        let mut system = self.system(&tools);
+        // One system message: some endpoints refuse a second.
+        if let Some(ChatMessage::System(note)) = self.messages.first() {
+            system = format!("{system} {note}");
+            self.messages.remove(0);
+        }
+        self.messages.insert(0, ChatMessage::System(system));
         for _ in 0..self.rounds {
             emit(Part::StartStep);
             let round = round::ask(&self, &tools, cancel, emit).await;
@@ -98,7 +104,7 @@ impl Turn {
         Ended::Exhausted
     }
 
-    fn system(&self, tools: &toolbox::Toolbox) -> ChatMessage {
+    fn system(&self, tools: &toolbox::Toolbox) -> String {
         let mut text = format!(
             "You are a helpful assistant in a chat. Today is {}. Answer in the user's language.",
             self.today
@@ -111,13 +117,14 @@ impl Turn {
                  If a tool fails, say so; do not invent its result.",
             );
         }
-        for (server, why) in tools.absent() {
+        // Not why: what a server says of its failure is no instruction.
+        for server in tools.absent() {
             text.push_str(&format!(
-                " The tools of “{}” are not available right now: {why}",
+                " The tools of “{}” are not available right now; the user has been told why.",
                 server.name
             ));
         }
-        ChatMessage::System(text)
+        text
     }
 }
 

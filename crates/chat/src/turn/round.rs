@@ -1,6 +1,9 @@
 //! One round: the model is asked and its answer streamed.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Turn, toolbox::Toolbox};
@@ -20,6 +23,8 @@ pub(super) struct Call {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    /// Why its arguments cannot be used, if they cannot.
+    pub(super) fault: Option<&'static str>,
 }
 
 /// Why a round gave nothing.
@@ -47,16 +52,19 @@ pub(super) async fn ask(
     };
     let mut open = Open::new(turn, emit);
     let mut text = String::new();
-    let mut ids: Vec<String> = Vec::new();
+    // Every endpoint names calls its own way, some the same name in every turn: ours are unique.
+    let mut begun: BTreeMap<usize, (String, String)> = BTreeMap::new();
     loop {
         let delta = match cancel.run_until_cancelled(stream.next()).await {
             None => {
                 open.close();
+                unfinished(&begun, "The call was stopped.", emit);
                 return Err(Stop::Cancelled);
             }
             Some(Ok(delta)) => delta,
             Some(Err(error)) => {
                 open.close();
+                unfinished(&begun, "The model broke off while it wrote the call.", emit);
                 return Err(Stop::Failed(error));
             }
         };
@@ -69,17 +77,16 @@ pub(super) async fn ask(
             Some(Delta::Reasoning(delta)) => open.write(Kind::Reasoning, delta),
             Some(Delta::Call { at, name }) => {
                 open.close();
-                while ids.len() <= at {
-                    ids.push(format!("call_{}", turn.name()));
-                }
+                let id = format!("call_{}", turn.name());
                 emit(Part::ToolInputStart {
-                    tool_call_id: ids[at].clone(),
-                    tool_name: name,
+                    tool_call_id: id.clone(),
+                    tool_name: name.clone(),
                     dynamic: true,
                 });
+                begun.insert(at, (id, name));
             }
             Some(Delta::Arguments { at, fragment }) => {
-                if let Some(id) = ids.get(at) {
+                if let Some((id, _)) = begun.get(&at) {
                     emit(Part::ToolInputDelta {
                         tool_call_id: id.clone(),
                         input_text_delta: fragment,
@@ -89,25 +96,57 @@ pub(super) async fn ask(
         }
     }
     open.close();
-    let truncated = stream.is_truncated();
+    let (truncated, filtered) = (stream.is_truncated(), stream.is_filtered());
     let requests = stream.into_calls();
-    if truncated && requests.is_empty() {
-        say(
-            "\n\n[The answer was cut off at the model's limit of length.]",
-            emit,
-        );
+    if requests.is_empty() {
+        let word = match (filtered, truncated, text.trim().is_empty()) {
+            (true, _, _) => Some("[The rest of the answer was held back by the model's filter.]"),
+            (_, true, _) => Some("[The answer was cut off at the model's limit of length.]"),
+            (_, _, true) => Some("[The model gave no answer.]"),
+            _ => None,
+        };
+        if let Some(word) = word {
+            let gap = if text.is_empty() { "" } else { "\n\n" };
+            say(&format!("{gap}{word}"), emit);
+        }
     }
-    // Every endpoint names calls its own way, some the same name in every turn: ours are unique.
+    let last = requests.last().map(|(at, _)| *at);
     let calls = requests
         .into_iter()
-        .zip(ids)
-        .map(|(request, id)| Call {
-            id,
-            name: request.name,
-            arguments: request.arguments,
+        .filter_map(|(at, request)| {
+            let cut = truncated && last == Some(at) && request.arguments.trim().is_empty();
+            Some(Call {
+                id: begun.remove(&at)?.0,
+                name: request.name,
+                arguments: request.arguments,
+                fault: match (request.overlong, cut) {
+                    (true, _) => Some("The arguments are longer than 256 KiB."),
+                    (_, true) => Some("The call was cut off before its arguments."),
+                    _ => None,
+                },
+            })
         })
         .collect();
     Ok(Round { text, calls })
+}
+
+/// Ends the calls that were begun and will never be made.
+fn unfinished(begun: &BTreeMap<usize, (String, String)>, why: &str, emit: Emit<'_>) {
+    for (id, name) in begun.values() {
+        // Front ends take an error only of a call whose arguments are known.
+        emit(Part::ToolInputAvailable {
+            tool_call_id: id.clone(),
+            tool_name: name.clone(),
+            input: json!({}),
+            dynamic: true,
+            provider_metadata: json!({}),
+        });
+        emit(Part::ToolOutputError {
+            tool_call_id: id.clone(),
+            error_text: why.to_owned(),
+            dynamic: true,
+        });
+    }
 }
 
 /// Says something that the model did not.

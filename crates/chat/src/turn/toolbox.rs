@@ -26,7 +26,7 @@ pub(super) struct Tool {
 pub(super) struct Toolbox {
     pub(super) servers: Vec<ServerRef>,
     tools: Vec<Tool>,
-    absent: Vec<(ServerRef, String)>,
+    absent: Vec<ServerRef>,
 }
 
 impl Toolbox {
@@ -34,7 +34,7 @@ impl Toolbox {
         self.tools.is_empty()
     }
 
-    pub(super) fn absent(&self) -> &[(ServerRef, String)] {
+    pub(super) fn absent(&self) -> &[ServerRef] {
         &self.absent
     }
 
@@ -69,11 +69,11 @@ pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sy
             Ok(tools) => found.extend(tools.into_iter().map(|tool| (at, tool))),
             Err(HostError::NeedsAuthorization(needs)) => {
                 emit(authorization(server, &needs, None));
-                absent.push((server.clone(), "the user must sign in first.".to_owned()));
+                absent.push(server.clone());
             }
             Err(HostError::Failed(why)) => {
                 emit(Part::notice(server, &why));
-                absent.push((server.clone(), why));
+                absent.push(server.clone());
             }
             Err(HostError::Cancelled) => {}
         }
@@ -89,11 +89,12 @@ pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sy
             emit(Part::notice(server, &text));
         }
     }
-    let pairs: Vec<(&str, &str)> = found
+    let own: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
+    let pairs: Vec<(usize, &str)> = found
         .iter()
-        .map(|(at, tool)| (servers[*at].name.as_str(), tool.name.as_str()))
+        .map(|(at, tool)| (*at, tool.name.as_str()))
         .collect();
-    let names = aliases(&pairs);
+    let names = aliases(&own, &pairs);
     let tools = names
         .into_iter()
         .zip(found)
@@ -134,11 +135,11 @@ pub(super) fn authorization(
 
 fn description(server: &ServerRef, tool: &HostTool) -> String {
     let text = tool.description.as_deref().or(tool.title.as_deref());
-    let text: String = text
-        .unwrap_or_default()
-        .chars()
-        .take(LONGEST_DESCRIPTION)
-        .collect();
+    let whole = text.unwrap_or_default();
+    let mut text: String = whole.chars().take(LONGEST_DESCRIPTION).collect();
+    if text.len() < whole.len() {
+        text.push_str("… [cut]");
+    }
     format!("[{}] {text}", server.name)
 }
 

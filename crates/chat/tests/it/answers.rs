@@ -45,7 +45,7 @@ pub async fn listen(answer: Answer) -> Result<Heard, ModelError> {
     heard.calls = stream
         .into_calls()
         .into_iter()
-        .map(|call| (call.name, call.arguments))
+        .map(|(_, call)| (call.name, call.arguments))
         .collect();
     assert_eq!(heard.calls, shown, "what was shown is what is called");
     Ok(heard)

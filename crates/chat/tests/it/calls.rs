@@ -63,7 +63,7 @@ async fn a_server_cannot_take_the_place_of_anothers_tool() {
     let offered = played.model.asked();
     assert_eq!(
         offered[0].tools(),
-        ["Notes__search", "Notes__search_2", "notes__search"]
+        ["Notes__search", "Notes_2__search", "notes__search"]
     );
     assert_eq!(played.hall.called().len(), 1);
 }
@@ -286,7 +286,9 @@ async fn a_call_that_needs_consent_asks_for_it_and_the_model_knows() {
     );
     assert_eq!(
         played.results(),
-        ["The call failed: The server asks for a sign-in. The user has not connected “Notes” yet."]
+        [
+            "The call failed: The server asks for a sign-in. The user has been asked and has not allowed it yet."
+        ]
     );
 }
 
@@ -434,7 +436,7 @@ async fn a_tool_is_described_as_its_server_does_within_bounds() {
     assert_eq!(first["name"], "Notes__find_things");
     assert_eq!(
         first["description"],
-        format!("[Notes] {}", "d".repeat(1024))
+        format!("[Notes] {}… [cut]", "d".repeat(1024))
     );
     assert_eq!(first["parameters"], tool.input_schema);
     assert_eq!(second["description"], "[Notes] Only a title");

@@ -20,7 +20,8 @@ async fn collect(answer: Answer) -> Result<(Vec<Delta>, Vec<ToolRequest>), Model
     while let Some(delta) = stream.next().await? {
         deltas.push(delta);
     }
-    Ok((deltas, stream.into_calls()))
+    let calls = stream.into_calls().into_iter().map(|(_, call)| call);
+    Ok((deltas, calls.collect()))
 }
 
 fn text_of(deltas: &[Delta]) -> String {
@@ -109,6 +110,7 @@ async fn parallel_tool_calls_in_fragments_are_put_together() {
         id: Some(id.into()),
         name: name.into(),
         arguments: arguments.into(),
+        overlong: false,
     };
     assert_eq!(
         calls,
@@ -215,7 +217,7 @@ async fn every_failure_says_who_must_act() {
     The model at model.example refused the request (status 400): no such model
     The model at model.example answered with something that is not a chat completion: it is a web page.
     The model at model.example answered with something that is not a chat completion: it is not JSON.
-    The model at model.example refused the request (status 200): context too long
+    The model at model.example reports an error: context too long
     The model at model.example answered with something that is not a chat completion: it holds no answer.
     The model at model.example answered with something that is not a chat completion: it holds no answer.
     The model at model.example has not answered in time.

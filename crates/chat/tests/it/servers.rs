@@ -53,7 +53,7 @@ async fn a_server_that_wants_a_sign_in_asks_for_it_and_the_turn_goes_on() {
     assert!(
         asked[0]
             .instructions()
-            .contains("the user must sign in first")
+            .contains("are not available right now")
     );
 }
 

@@ -131,7 +131,7 @@ async fn a_call_that_needs_consent_asks_for_it_and_tells_the_model() {
     let told = model.bodies()[1]["messages"][3]["content"].clone();
     assert_eq!(
         told,
-        "The call failed: Notes needs more access. The user has not connected “Notes” yet."
+        "The call failed: Notes needs more access. The user has been asked and has not allowed it yet."
     );
 }
 

@@ -14,7 +14,7 @@ use axum::{
     },
 };
 use futures::{StreamExt, stream};
-use gatepass_chat::{Message, Role, Run, Turn, carry_out, history::told, title::title_of};
+use gatepass_chat::{Ending, Message, Role, Run, Turn, carry_out, history::told, title::title_of};
 use gatepass_connections::Owner;
 use serde::Deserialize;
 use serde_json::json;
@@ -75,14 +75,11 @@ pub async fn send(
     let conversation = find(&app, &owner, &id).await?;
     let model = app.models.find(&request.model).await?;
     let run = app.turns.begin(*owner.id(), &id, &*app.random)?;
-    let begun = begin(&app, &owner, &run, &conversation.title, text, &model.id).await;
-    let (messages, answer) = match begun {
-        Ok(begun) => begun,
-        Err(problem) => {
-            run.finish();
-            return Err(problem);
-        }
-    };
+    // Until the turn runs, whatever ends this request ends the run, so that the conversation
+    // does not wait for it.
+    let ending = Ending(Arc::clone(&run));
+    let (messages, answer) =
+        begin(&app, &owner, &run, &conversation.title, text, &model.id).await?;
     let turn = Turn {
         client: app.models.client().clone(),
         endpoint: model.endpoint,
@@ -93,14 +90,18 @@ pub async fn send(
         rounds: app.config.limits.tool_rounds,
         today: today(&app),
     };
-    tokio::spawn(carry_out(
+    let work = carry_out(
         turn,
         Arc::clone(&run),
         *owner.id(),
         answer,
         Arc::clone(&app.conversations),
         Arc::clone(&app.clock),
-    ));
+    );
+    tokio::spawn(async move {
+        let _ending = ending;
+        work.await;
+    });
     Ok(events(&run))
 }
 
