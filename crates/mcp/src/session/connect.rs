@@ -62,7 +62,8 @@ async fn attempt(
         call: limits.call,
         message: limits.message,
     };
-    let wire = Wire::new(carrier, access, wire_limits)?;
+    let listens = options.interaction.is_some();
+    let wire = Wire::new(carrier, access, wire_limits, listens)?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(access.server.as_str());
     config.retry_config = Arc::new(Resuming);
     let transport = StreamableHttpClientTransport::with_client(wire.clone(), config);

@@ -99,13 +99,13 @@ impl StreamableHttpClient for Wire {
         _auth_header: Option<String>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<Events, Failure> {
-        // A stream of its own for what the server may have to say would hold a connection per
-        // session open for nothing we need; only broken answers are resumed.
-        let Some(last_event_id) = last_event_id else {
+        // A stream of its own for what the server may have to say holds a connection per session
+        // open. Only a session that answers questions needs one: older servers ask there.
+        if last_event_id.is_none() && !self.inner.listens {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
-        };
+        }
         match self
-            .resume(session_id, &last_event_id, custom_headers)
+            .listen(session_id, last_event_id.as_deref(), custom_headers)
             .await
         {
             Ok(Some(events)) => Ok(events),
@@ -209,10 +209,11 @@ impl Wire {
         Ok(Some(answer))
     }
 
-    async fn resume(
+    /// Opens a stream of events: what follows an event, or what belongs to no answer.
+    async fn listen(
         &self,
         session_id: Option<Arc<str>>,
-        last_event_id: &str,
+        last_event_id: Option<&str>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<Option<Events>, McpError> {
         let mut headers = collect(custom_headers);
@@ -220,9 +221,12 @@ impl Wire {
         if let Some(session_id) = session_id.and_then(|id| HeaderValue::from_str(&id).ok()) {
             headers.insert(SESSION_ID, session_id);
         }
-        let last_event_id = HeaderValue::from_str(last_event_id)
-            .map_err(|_| self.protocol("it numbers its events with what no header can carry"))?;
-        headers.insert(LAST_EVENT_ID, last_event_id);
+        if let Some(id) = last_event_id {
+            let id = HeaderValue::from_str(id).map_err(|_| {
+                self.protocol("it numbers its events with what no header can carry")
+            })?;
+            headers.insert(LAST_EVENT_ID, id);
+        }
         let outgoing = Outgoing {
             method: Method::GET,
             headers,

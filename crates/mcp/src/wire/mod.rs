@@ -53,6 +53,8 @@ struct Inner {
     hopeless: Mutex<Option<Secret>>,
     failures: Failures,
     limits: WireLimits,
+    /// Whether a stream is kept open for what the server asks outside of any answer.
+    listens: bool,
 }
 
 /// A failure on its way through the message layer, which keeps it as an opaque error; the typed
@@ -66,6 +68,7 @@ impl Wire {
         carrier: Arc<dyn StreamingTransport>,
         access: &Access,
         limits: WireLimits,
+        listens: bool,
     ) -> Result<Self, McpError> {
         let mut headers = HeaderMap::new();
         access.headers.add_to(&mut headers);
@@ -87,6 +90,7 @@ impl Wire {
                 hopeless: Mutex::new(None),
                 failures: Failures::default(),
                 limits,
+                listens,
             }),
         })
     }

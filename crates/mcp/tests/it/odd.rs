@@ -400,3 +400,36 @@ async fn a_server_that_is_not_there_is_unreachable() {
     assert!(matches!(error, McpError::Unreachable(_)), "{error:?}");
     assert!(error.recovery().is_temporary());
 }
+
+#[tokio::test]
+async fn an_older_server_may_ask_outside_of_any_answer() {
+    let server = Scripted::start(|seen| match seen.method() {
+        "GET" if seen.header("last-event-id").is_none() => Some(endless(
+            200,
+            "text/event-stream",
+            "data: {\"jsonrpc\":\"2.0\",\"id\":99,\"method\":\"elicitation/create\",\"params\":{\"message\":\"Who?\",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}}\n\n",
+        )),
+        _ => sessions(seen),
+    })
+    .await;
+    let options = SessionOptions {
+        interaction: Some(Arc::new(Accepting)),
+        ..quick()
+    };
+    let session = Session::connect(carrier(), &server.access(), &options, Revision::Auto)
+        .await
+        .unwrap();
+    let answer = within(async {
+        loop {
+            let seen = server.seen();
+            if let Some(answer) = seen.iter().find(|seen| seen.body["id"] == 99) {
+                return answer.body["result"].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(answer["action"], "accept");
+    assert_eq!(answer["content"]["name"], "Ada");
+    assert!(session.close().await);
+}
