@@ -17,7 +17,11 @@ pub(crate) struct Shell {
 impl Shell {
     /// A shell on the terminal.
     pub(crate) fn new() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        // Cargo names the package it runs. What was compiled in may be another checkout's, when
+        // several share a target folder.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&package)
             .ancestors()
             .nth(2)
             .context("the task runner is not inside the workspace")?
