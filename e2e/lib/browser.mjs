@@ -17,7 +17,7 @@ const FLAGS = [
 ];
 
 /** `popups: 'blocked'` gives the browser its popup blocker back, which Playwright switches off. */
-async function openBrowser({ popups }) {
+export async function openBrowser({ popups }) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: FLAGS,

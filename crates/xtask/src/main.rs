@@ -10,6 +10,7 @@ mod node;
 mod parts;
 mod run;
 mod shell;
+mod shots;
 mod stamp;
 mod summary;
 mod test;
@@ -27,6 +28,7 @@ Tasks:
   run    build the UI and the server, then start it (with the demo provider unless configured)
   test   everything a change must pass
   dist   make the release binary with the UI inside, in dist/
+  shots  take pictures of the real pages
 
 `cargo xtask <task> --help` says more.";
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Some("run") => run::main(&args),
         Some("test") => test::main(&args),
         Some("dist") => dist::main(&args),
+        Some("shots") => shots::main(&args),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             Ok(())
