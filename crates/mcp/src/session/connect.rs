@@ -83,12 +83,15 @@ async fn attempt(
     let time = limits.handshake.saturating_mul(4);
     let connecting = handler.serve_with_lifecycle(transport, lifecycle);
     match tokio::time::timeout(time, connecting).await {
-        Ok(Ok(running)) => Ok(Session {
-            running,
-            wire,
-            limits,
-            interaction: options.interaction.clone(),
-        }),
+        Ok(Ok(running)) => {
+            wire.listening().await;
+            Ok(Session {
+                running,
+                wire,
+                limits,
+                interaction: options.interaction.clone(),
+            })
+        }
         Ok(Err(error)) => Err(wire
             .failures()
             .any()

@@ -13,7 +13,7 @@ use rmcp::{
 };
 
 use super::{
-    RequestTokens, Wire, WireError,
+    Listening, RequestTokens, Wire, WireError,
     answer::{media_type, not_known},
     events::Events,
     exchange::Outgoing,
@@ -104,10 +104,13 @@ impl StreamableHttpClient for Wire {
         if last_event_id.is_none() && !self.inner.listens {
             return Err(StreamableHttpError::ServerDoesNotSupportSse);
         }
-        match self
+        let opened = self
             .listen(session_id, last_event_id.as_deref(), custom_headers)
-            .await
-        {
+            .await;
+        if last_event_id.is_none() {
+            self.inner.listening.send_replace(Listening::Settled);
+        }
+        match opened {
             Ok(Some(events)) => Ok(events),
             Ok(None) => Err(StreamableHttpError::ServerDoesNotSupportSse),
             Err(error) => {
@@ -175,6 +178,9 @@ impl Wire {
             .get(SESSION_ID)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
+        if session.is_some() && !has_session && self.inner.listens {
+            self.inner.listening.send_replace(Listening::Soon);
+        }
         if !status.is_success() {
             let answer = self.error_answer(response, Some(&request)).await;
             let answer = match answer {

@@ -14,6 +14,7 @@ use std::{
 
 use http::HeaderMap;
 use mcp_oauth_client::{Secret, ServerUrl};
+use tokio::sync::watch;
 
 use crate::{access::Access, error::McpError, http::StreamingTransport, token_source::TokenSource};
 
@@ -55,7 +56,22 @@ struct Inner {
     limits: WireLimits,
     /// Whether a stream is kept open for what the server asks outside of any answer.
     listens: bool,
+    /// Whether that stream is to come, or has been opened or refused.
+    listening: watch::Sender<Listening>,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listening {
+    /// The server keeps no session, so nothing is opened.
+    Never,
+    /// The server keeps a session; the stream is being opened.
+    Soon,
+    /// The server has answered.
+    Settled,
+}
+
+/// How long a server may take to open a stream before requests go out all the same.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// A failure on its way through the message layer, which keeps it as an opaque error; the typed
 /// one is in [`Failures`].
@@ -91,6 +107,7 @@ impl Wire {
                 failures: Failures::default(),
                 limits,
                 listens,
+                listening: watch::Sender::new(Listening::Never),
             }),
         })
     }
@@ -102,6 +119,13 @@ impl Wire {
 
     pub(crate) fn failures(&self) -> &Failures {
         &self.inner.failures
+    }
+
+    /// Waits until the server can ask its questions: what it would ask before is lost.
+    pub(crate) async fn listening(&self) {
+        let mut listening = self.inner.listening.subscribe();
+        let settled = listening.wait_for(|state| *state != Listening::Soon);
+        let _ = tokio::time::timeout(OPENING, settled).await;
     }
 
     pub(crate) fn host(&self) -> String {
