@@ -175,7 +175,7 @@ pub struct ServeArgs {
     )]
     pub config: Option<String>,
 
-    /// What to log: a level, or filters such as `info,gatepass=debug` [default: info]
+    /// What to log: a level, or filters such as `info,gatepass=debug` [default: info,rmcp=off]
     #[arg(
         long,
         value_name = "FILTER",

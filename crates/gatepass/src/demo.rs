@@ -1,7 +1,10 @@
 //! `--demo`: an authorization server, a protected MCP server and a rule-based model on this
 //! machine, offered as a server and a model like any other.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use gatepass_chat::ModelEndpoint;
 use gatepass_demo::Demo;
@@ -11,6 +14,8 @@ use url::Url;
 
 use crate::{chat::models::Model, config::PresetServer};
 
+/// How often the usual port is tried, 50 milliseconds apart.
+const PATIENCE: u32 = 10;
 /// The id of the demo's one model.
 const MODEL: &str = "gatepass-demo";
 
@@ -26,12 +31,9 @@ impl Running {
     pub async fn start(beside: SocketAddr) -> anyhow::Result<Self> {
         let listen = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
         let next = beside.port().checked_add(1).unwrap_or_default();
-        let demo = match Demo::builder().listen(listen(next)).start().await {
-            Ok(demo) => demo,
-            Err(error) => {
-                tracing::debug!(%error, "the demo takes another port");
-                Demo::builder().listen(listen(0)).start().await?
-            }
+        let demo = match beside_us(&listen(next)).await {
+            Some(demo) => demo,
+            None => Demo::builder().listen(listen(0)).start().await?,
         };
         tracing::info!(url = demo.origin(), "the demo runs");
         Ok(Self { demo })
@@ -69,4 +71,16 @@ impl Running {
             endpoint: ModelEndpoint::new(Url::parse(self.demo.model_url())?, None),
         })
     }
+}
+
+/// The demo at an address; whoever was there before us may need a moment to go.
+async fn beside_us(address: &str) -> Option<Demo> {
+    for _ in 0..PATIENCE {
+        match Demo::builder().listen(address).start().await {
+            Ok(demo) => return Some(demo),
+            Err(error) => tracing::debug!(%error, "the demo's usual port is not free"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    None
 }

@@ -11,7 +11,7 @@ use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
 use gatepass_store::Database;
-use mcp_oauth_client::{AuthClient, Settings};
+use mcp_oauth_client::{AuthClient, Issuer, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,7 @@ pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow
     change(&mut world);
     let database = world.database.clone();
     let app = Arc::new(assemble(config, public, world, demo, metrics)?);
+    forget_last_demo(&app).await?;
     let router = router(&app, bound)?;
     tokio::spawn(upkeep(Arc::clone(&app)));
     let ending = app.ending.clone();
@@ -92,6 +93,20 @@ pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow
         bound,
         task,
     })
+}
+
+/// The demo remembers nothing of its last start, our registration there included.
+async fn forget_last_demo(app: &App) -> anyhow::Result<()> {
+    let Some(demo) = &app.demo else {
+        return Ok(());
+    };
+    let settings = app.auth.settings();
+    let issuer = Issuer::parse(demo.demo().issuer(), settings.url_policy)?;
+    let kept = app.registrations.kept(&issuer, &settings.redirect_uri);
+    if let Some(kept) = kept.await? {
+        app.registrations.forget(&kept).await?;
+    }
+    Ok(())
 }
 
 /// Why nothing can be heard at the address, in words that help.

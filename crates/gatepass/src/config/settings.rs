@@ -240,7 +240,7 @@ impl Settings {
             },
             log: source
                 .text(Key::Log, |file| &file.log)
-                .unwrap_or_else(|| Setting::default_of("info".to_owned())),
+                .unwrap_or_else(|| Setting::default_of(LOG.to_owned())),
             listen,
             public_url,
             data_dir,
@@ -283,6 +283,9 @@ impl Settings {
         Ok(config)
     }
 }
+
+/// What is logged when nobody says. rmcp calls every refused sign-in an error of its own.
+const LOG: &str = "info,rmcp=off";
 
 type ModelSettings = (Setting<Option<Url>>, Setting<Option<Secret>>);
 

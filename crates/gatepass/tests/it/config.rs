@@ -57,7 +57,7 @@ fn defaults_are_those_of_a_personal_install() {
     egress_proxy none default
     tls_ca none default
     client_metadata_url off default
-    log info default
+    log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
     ");
@@ -92,7 +92,7 @@ egress_allow = ["10.0.0.0/8"]
         egress_proxy none default
         tls_ca none default
         client_metadata_url https://file.example/oauth/client-metadata.json default
-        log info default
+        log info,rmcp=off default
         limits 600 requests and 240 outbound calls a minute for an owner, 20 owners an address
         messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
         "
@@ -138,7 +138,7 @@ requests_per_minute = 0
     egress_proxy none default
     tls_ca none default
     client_metadata_url off default
-    log info default
+    log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
     server Wiki: https://wiki.example/mcp, X-Key: (hidden)

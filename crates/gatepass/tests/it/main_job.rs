@@ -387,3 +387,29 @@ async fn a_server_that_the_operator_offers_gets_the_operators_key() {
         .await;
     assert_eq!(refused.status(), 401);
 }
+
+#[tokio::test]
+async fn the_demo_can_be_signed_in_to_again_after_a_restart() {
+    let mut app = TestApp::start_with(|args| {
+        args.demo = Some("true".to_owned());
+        // The same place every time, as a person's own install has it.
+        args.listen = Some(format!("127.0.0.1:{}", two_free_ports()));
+    })
+    .await;
+    let browser = app.browser();
+    let url = preset(&browser).await;
+    connect(&browser, &url).await;
+    let jar = browser.leave();
+    app.restart().await;
+    let browser = app.browser_with(jar);
+    assert_eq!(preset(&browser).await, url);
+    connect(&browser, &url).await;
+}
+
+/// A port that nobody listens on, with a free one behind it for the demo.
+fn two_free_ports() -> u16 {
+    let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).ok();
+    std::iter::repeat_with(|| free(0).unwrap().local_addr().unwrap().port())
+        .find(|port| port.checked_add(1).is_some_and(|next| free(next).is_some()))
+        .unwrap()
+}
