@@ -31,7 +31,7 @@ export async function openBrowser({ popups }) {
  * request to a third party fails the test. `body` gets `{context, page, watch, server}`.
  */
 export function browserTest(name, { gatepass, popups = 'allowed', ...contextOptions }, body) {
-  test(name, async () => {
+  test(name, { timeout: 120_000 }, async () => {
     const server = gatepass();
     const browser = await openBrowser({ popups });
     try {
