@@ -131,6 +131,7 @@ fn assemble(
 ) -> anyhow::Result<App> {
     let World {
         egress,
+        model_egress,
         keys,
         database,
         clock,
@@ -141,7 +142,7 @@ fn assemble(
     let endpoint = config.model_url.value.clone();
     let endpoint = endpoint.map(|url| ModelEndpoint::new(url, config.model_key.value.clone()));
     let mut models = Models::new(
-        ModelClient::new(transport.clone()),
+        ModelClient::new(Arc::new(model_egress)),
         Arc::clone(&clock),
         endpoint,
         &config.models,

@@ -18,6 +18,8 @@ use crate::{
 pub struct World {
     /// The way out.
     pub egress: Egress,
+    /// The way to the model, which the operator's word alone opens: nobody else may take it.
+    pub model_egress: Egress,
     /// The master keys.
     pub keys: Arc<KeyRing>,
     /// The database.
@@ -46,8 +48,13 @@ impl World {
             DatabaseSetting::Postgres(url) => Database::postgres(url.expose()).await,
         }
         .with_context(|| config.database.origin.to_string())?;
+        let policy = policy(config, demo)?;
+        let mut to_the_model = policy.clone();
+        let model = config.model_url.value.as_ref();
+        to_the_model.allow.extend(model.and_then(Allowed::host_of));
         Ok(Self {
-            egress: Egress::new(policy(config, demo)?)?,
+            egress: Egress::new(policy)?,
+            model_egress: Egress::new(to_the_model)?,
             keys: Arc::new(keys),
             database,
             clock: Arc::new(SystemClock),
@@ -56,11 +63,10 @@ impl World {
     }
 }
 
-/// Where requests may go: as configured, and to the model's endpoint and the demo in any case.
+/// Where requests may go: as configured, and to the demo in any case.
 fn policy(config: &Config, demo: Option<&Running>) -> anyhow::Result<EgressPolicy> {
     let mut allow = config.egress_allow.value.clone();
     allow.extend(demo.and_then(Running::allowed));
-    allow.extend(config.model_url.value.as_ref().and_then(Allowed::host_of));
     let mut extra_ca = Vec::new();
     for path in &config.tls_ca.value {
         let pem = fs::read(path)

@@ -402,3 +402,25 @@ async fn the_page_learns_what_the_installation_offers() {
     "#);
     assert!(site.seen(MODELS).is_empty());
 }
+
+#[tokio::test]
+async fn the_way_to_the_model_is_open_to_nobody_else() {
+    let site = Site::start().await;
+    let small = json!({ "data": [{ "id": "small" }] });
+    site.set(MODELS, json_answer(200, &small));
+    site.set(COMPLETIONS, streamed(&["Hello."]));
+    let url = format!("{}/v1", site.origin);
+    let app = TestApp::start_with(|args| {
+        args.model_url = Some(url.clone());
+        args.egress = Some("public".to_owned());
+    })
+    .await;
+    let browser = app.browser();
+    let id = begin(&browser).await;
+    let heard = send(&browser, &id, &say("hi")).await;
+    assert!(heard.iter().any(|part| part["delta"] == "Hello."));
+    for path in ["/api/mcp/oauth/discover", "/api/mcp/tools"] {
+        let refused = browser.post(path, &json!({ "url": url })).await;
+        assert!(refused.status().is_client_error(), "{path}");
+    }
+}
