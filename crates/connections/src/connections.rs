@@ -26,13 +26,19 @@ pub struct Custody {
     /// How long a refresh holds a connection's lease: longer than two requests to a token
     /// endpoint may take, since an unknown outcome is tried once more.
     pub lease: Duration,
+    /// How long a caller whose token is still good waits for a refresh ahead of its end.
+    pub patience: Duration,
 }
+
+/// How often the row is looked at again while others change it at the same moment.
+const LOOKS: u32 = 5;
 
 impl Default for Custody {
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(30 * 24 * 3600),
             lease: Duration::from_secs(60),
+            patience: Duration::from_secs(3),
         }
     }
 }
@@ -218,7 +224,13 @@ impl Inner {
         SealedConnection::describe(id.clone(), *generation, sealed, connection)
     }
 
-    pub(crate) fn row(
+    /// The row that keeps a connection at its generation.
+    pub(crate) fn row_of(&self, owner: &Owner, opened: &Opened) -> ConnectionRow {
+        let sealed = self.seal(owner, &opened.id, opened.generation, &opened.connection);
+        self.row(owner, &opened.id, opened.generation, sealed)
+    }
+
+    fn row(
         &self,
         owner: &Owner,
         id: &ConnectionId,
@@ -241,42 +253,48 @@ impl Inner {
     /// The newest of what was presented and what the store has. A row that is missing (a new
     /// database, or a connection unused for long) or older is written from what was presented.
     pub(crate) async fn newest(&self, owner: &Owner, own: Opened) -> Result<Opened, CustodyError> {
-        let Some(row) = self.store.connection(owner.id(), &own.id).await? else {
-            let sealed = self.seal(owner, &own.id, own.generation, &own.connection);
-            let row = self.row(owner, &own.id, own.generation, sealed);
-            self.store.add_connection(&row).await?;
-            return Ok(own);
-        };
-        let Some(sealed) = &row.sealed else {
-            return Err(CustodyError::Ended);
-        };
-        if row.generation < own.generation {
-            let sealed = self.seal(owner, &own.id, own.generation, &own.connection);
-            let newer = self.row(owner, &own.id, own.generation, sealed);
-            self.store
-                .advance_connection(row.generation, &newer)
-                .await?;
-            return Ok(own);
+        for _ in 0..LOOKS {
+            let Some(row) = self.store.connection(owner.id(), &own.id).await? else {
+                if self.store.add_connection(&self.row_of(owner, &own)).await? {
+                    return Ok(own);
+                }
+                continue;
+            };
+            let Some(sealed) = &row.sealed else {
+                return Err(CustodyError::Ended);
+            };
+            if row.generation < own.generation {
+                let newer = self.row_of(owner, &own);
+                if self
+                    .store
+                    .advance_connection(row.generation, &newer)
+                    .await?
+                {
+                    return Ok(own);
+                }
+                continue;
+            }
+            self.slide(&row).await;
+            if row.generation == own.generation {
+                return Ok(own);
+            }
+            // A row that does not open (its master key is gone) must not cost a connection that
+            // does.
+            return Ok(self.open(owner, &own.id, sealed).unwrap_or(own));
         }
-        self.slide(owner, &row, &own).await;
-        if row.generation == own.generation {
-            return Ok(own);
-        }
-        // A row that does not open (its master key is gone) must not cost a connection that does.
-        Ok(self.open(owner, &own.id, sealed).unwrap_or(own))
+        Err(CustodyError::Busy)
     }
 
     /// Moves a row's end once half of its time is over, so that reading stays a read.
-    async fn slide(&self, owner: &Owner, row: &ConnectionRow, own: &Opened) {
-        let left = self.clock.now().until(row.expires_at);
-        if left < self.custody.idle / 2 && row.generation == own.generation {
-            let moved = ConnectionRow {
-                expires_at: self.keep_until(),
-                ..row.clone()
-            };
-            if let Err(error) = self.store.advance_connection(row.generation, &moved).await {
-                tracing::warn!(%error, owner = ?owner.id(), "a connection's end could not be moved");
-            }
+    async fn slide(&self, row: &ConnectionRow) {
+        if self.clock.now().until(row.expires_at) >= self.custody.idle / 2 {
+            return;
+        }
+        let extend = self
+            .store
+            .extend_connection(&row.owner, &row.id, self.keep_until());
+        if let Err(error) = extend.await {
+            tracing::warn!(%error, owner = ?row.owner, "a connection's end could not be moved");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcp_oauth_client::{Connection, Failed, Revocation, RevocationError};
 
 use crate::{
-    connections::{Connections, Inner},
+    connections::{Connections, Inner, Opened},
     error::CustodyError,
     outbox,
     owner::Owner,
@@ -16,6 +16,8 @@ use crate::{
 
 /// How long the user waits for the authorization server before the outbox takes over.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many refreshes may be written while a connection is being ended.
+const ATTEMPTS: u32 = 5;
 
 /// What became of a connection's tokens at the authorization server. Here it is gone in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,29 +39,12 @@ impl Connections {
         let inner = &self.inner;
         let own = inner.open(owner, &presented.id, &presented.sealed)?;
         let issuer = own.connection.issuer.host();
-        let newest = match inner.newest(owner, own).await {
-            Ok(newest) => newest,
-            Err(CustodyError::Ended) => {
-                return Ok(Disconnected {
-                    revoked: false,
-                    reason: "It was disconnected before.".to_owned(),
-                });
-            }
-            Err(error) => return Err(error),
+        let Some((connection, promise)) = end(inner, owner, own).await? else {
+            return Ok(Disconnected {
+                revoked: false,
+                reason: "It was disconnected before.".to_owned(),
+            });
         };
-        let connection = newest.connection;
-        let offered = connection.revocation_endpoint.is_some();
-        // First the promise to revoke, then the end: a crash between the two revokes too much
-        // rather than too little.
-        let promise = match offered {
-            true => Some(outbox::promise(inner, &connection, PATIENCE * 2).await?),
-            false => None,
-        };
-        let end = inner.keep_until();
-        inner
-            .store
-            .end_connection(owner.id(), &newest.id, end)
-            .await?;
         let Some(promise) = promise else {
             return Ok(Disconnected {
                 revoked: false,
@@ -68,8 +53,8 @@ impl Connections {
                 ),
             });
         };
-        let (tokens, task) = (inner.tokens.clone(), connection.clone());
-        let attempt = tokio::spawn(async move { tokens.revoke(&task).await });
+        let tokens = inner.tokens.clone();
+        let attempt = tokio::spawn(async move { tokens.revoke(&connection).await });
         let outcome = tokio::time::timeout(PATIENCE, attempt).await;
         Ok(match outcome {
             Ok(Ok(Ok(Revocation::Revoked))) => {
@@ -96,6 +81,47 @@ impl Connections {
             Ok(Err(_)) | Err(_) => later(&format!("{issuer} did not answer in time")),
         })
     }
+}
+
+/// Ends a connection at its newest generation, whichever was presented, and promises to revoke the
+/// tokens of just that one. Nothing if it has ended before.
+async fn end(
+    inner: &Inner,
+    owner: &Owner,
+    own: Opened,
+) -> Result<Option<(Connection, Option<String>)>, CustodyError> {
+    for _ in 0..ATTEMPTS {
+        let row = inner.store.connection(owner.id(), &own.id).await?;
+        let (from, newest) = match row.map(|row| (row.generation, row.sealed)) {
+            None => (own.generation, own.clone()),
+            Some((_, None)) => return Ok(None),
+            Some((from, Some(sealed))) if from > own.generation => {
+                let opened = inner.open(owner, &own.id, &sealed);
+                (from, opened.unwrap_or_else(|_| own.clone()))
+            }
+            Some((from, Some(_))) => (from, own.clone()),
+        };
+        let connection = newest.connection;
+        // First the promise to revoke, then the end: a crash between the two revokes too much
+        // rather than too little.
+        let promise = match connection.revocation_endpoint {
+            Some(_) => Some(outbox::promise(inner, &connection, PATIENCE * 2).await?),
+            None => None,
+        };
+        let until = inner.keep_until();
+        let ended = inner
+            .store
+            .end_connection(owner.id(), &own.id, from, until)
+            .await;
+        if ended? {
+            return Ok(Some((connection, promise)));
+        }
+        // A refresh was written in between: it is the new tokens that must not stay alive.
+        if let Some(promise) = promise {
+            forget(inner, &promise).await;
+        }
+    }
+    Err(CustodyError::Busy)
 }
 
 fn refused(issuer: &str, failed: &Failed<RevocationError>) -> Disconnected {

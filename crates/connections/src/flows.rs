@@ -30,6 +30,8 @@ pub const MOST_FLOWS: u32 = 8;
 const MOST_BYTES: usize = 3072;
 /// How long a finished flow can still be asked for, for a page that comes back late.
 const KEPT: Duration = Duration::from_secs(3600);
+/// How long a callback that came in time may take.
+const CALLBACK: Duration = Duration::from_secs(120);
 /// How often a waiter looks at the store, for flows that end on another replica.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -188,7 +190,8 @@ impl Flows {
     /// Takes a flow for its callback. Succeeds once, on one replica.
     pub async fn consume(&self, owner: &Owner, id: &FlowId) -> Result<(), FlowError> {
         let now = self.clock.now();
-        if self.store.consume_flow(owner.id(), id, now).await? {
+        let until = now.after(CALLBACK);
+        if self.store.consume_flow(owner.id(), id, now, until).await? {
             return Ok(());
         }
         match self.store.flow(owner.id(), id, now).await? {
@@ -207,8 +210,7 @@ impl Flows {
         let text = serde_json::to_string(outcome).unwrap_or_default();
         let kept = self.clock.now().after(KEPT);
         self.store.finish_flow(owner.id(), id, &text, kept).await?;
-        let waiter = self.board().get(id).cloned();
-        if let Some(waiter) = waiter {
+        if let Some(waiter) = self.board().get(id) {
             waiter.notify_waiters();
         }
         Ok(())

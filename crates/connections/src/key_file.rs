@@ -55,7 +55,7 @@ pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<KeyRing, KeyFi
         Ok(file) => read(path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let ring = KeyRing::generate(random);
-            match create(path, &ring) {
+            match create(path, &ring, random) {
                 Ok(()) => Ok(ring),
                 // Another process started at the same moment and was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -95,8 +95,20 @@ fn read(path: &Path, file: fs::File) -> Result<KeyRing, KeyFileError> {
 }
 
 /// Writes the whole file under another name first, so that nobody ever reads half a key.
-fn create(path: &Path, ring: &KeyRing) -> io::Result<()> {
-    let draft = path.with_extension(format!("new-{}", std::process::id()));
+fn create(path: &Path, ring: &KeyRing, random: &dyn Random) -> io::Result<()> {
+    // A process that died here must not stand in the way of the next, which in a container has
+    // the same process id.
+    let mut name = [0; 8];
+    random.fill(&mut name);
+    let draft = path.with_extension(format!("new-{:016x}", u64::from_be_bytes(name)));
+    let outcome = write(&draft, ring).and_then(|()| fs::hard_link(&draft, path));
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => outcome.and(Err(error)),
+        _ => outcome,
+    }
+}
+
+fn write(draft: &Path, ring: &KeyRing) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -104,11 +116,8 @@ fn create(path: &Path, ring: &KeyRing) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let mut file = options.open(&draft)?;
+    let mut file = options.open(draft)?;
     file.write_all(b"# Gatepass master keys, newest first. Whoever has this file and a visitor's cookie can open their connections.\n")?;
     file.write_all(ring.to_text().as_bytes())?;
-    file.sync_all()?;
-    let outcome = fs::hard_link(&draft, path);
-    fs::remove_file(&draft)?;
-    outcome
+    file.sync_all()
 }

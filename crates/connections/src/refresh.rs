@@ -21,8 +21,9 @@ use tokio::sync::watch;
 use crate::{
     connections::{Inner, Need, Opened},
     error::CustodyError,
-    owner::Owner,
-    store::{Lease, StoreError},
+    owner::{Owner, OwnerId},
+    seal::Sealed,
+    store::{ConnectionRow, Lease, StoreError},
     wire::ConnectionId,
 };
 
@@ -35,7 +36,9 @@ type Outcome = Result<Opened, CustodyError>;
 
 /// The refreshes under way in this process, by connection.
 #[derive(Default)]
-pub(crate) struct Flights(Mutex<HashMap<ConnectionId, watch::Receiver<Option<Outcome>>>>);
+pub(crate) struct Flights(Mutex<HashMap<Whose, watch::Receiver<Option<Outcome>>>>);
+
+type Whose = (OwnerId, ConnectionId);
 
 /// Brings a connection to where it satisfies `need`, if it does not already. `presented` is the
 /// generation that the caller came with.
@@ -60,28 +63,53 @@ pub(crate) async fn satisfy(
     if tokens.refresh_token.is_none() && usable {
         return Ok(newest);
     }
-    match join(inner, owner, newest.clone()).await {
-        // The old token is good until its end: a refresh ahead of time that fails costs nothing.
-        Err(_) if usable => Ok(newest),
-        outcome => outcome,
+    if !usable {
+        return beyond(&inner, owner, &newest).await;
+    }
+    // The old token is good until its end: a refresh ahead of time that fails or dawdles costs
+    // nothing. It goes on without us.
+    let patience = inner.custody.patience;
+    let outcome = tokio::time::timeout(patience, beyond(&inner, owner, &newest)).await;
+    match outcome {
+        Ok(outcome @ (Ok(_) | Err(CustodyError::Ended))) => outcome,
+        _ if !newest.connection.tokens.expired(inner.clock.now()) => Ok(newest),
+        Ok(outcome) => outcome,
+        Err(_) => beyond(&inner, owner, &newest).await,
+    }
+}
+
+/// The generation after this one, or a later one.
+async fn beyond(inner: &Arc<Inner>, owner: &Owner, from: &Opened) -> Outcome {
+    loop {
+        let next = join(inner, owner, from.clone()).await?;
+        if next.generation > from.generation {
+            return Ok(next);
+        }
+        // That flight had set out from an older generation and brought what we have. It is off
+        // the board now, so the next one sets out from ours.
     }
 }
 
 /// Joins the flight of a connection, or starts it.
-async fn join(inner: Arc<Inner>, owner: &Owner, from: Opened) -> Outcome {
+async fn join(inner: &Arc<Inner>, owner: &Owner, from: Opened) -> Outcome {
     let mut landing = {
         let flights = &inner.flights.0;
         let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-        match flights.get(&from.id) {
+        let whose = (*owner.id(), from.id.clone());
+        match flights.get(&whose) {
             Some(landing) => landing.clone(),
             None => {
                 let (land, landing) = watch::channel(None);
-                flights.insert(from.id.clone(), landing.clone());
+                flights.insert(whose.clone(), landing.clone());
                 let (inner, owner) = (inner.clone(), owner.clone());
                 tokio::spawn(async move {
-                    let id = from.id.clone();
-                    let _done = Done { inner: &inner, id };
+                    let done = Done {
+                        inner: &inner,
+                        whose,
+                    };
                     let outcome = fly(&inner, &owner, from).await;
+                    // Off the board first: whoever comes from now on wants more than this.
+                    drop(done);
                     land.send_replace(Some(outcome));
                 });
                 landing
@@ -99,14 +127,14 @@ async fn join(inner: Arc<Inner>, owner: &Owner, from: Opened) -> Outcome {
 /// Takes the flight off the board when it is over, however it ends.
 struct Done<'a> {
     inner: &'a Inner,
-    id: ConnectionId,
+    whose: Whose,
 }
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
         let flights = &self.inner.flights.0;
         let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.remove(&self.id);
+        flights.remove(&self.whose);
     }
 }
 
@@ -134,7 +162,9 @@ async fn fly(inner: &Inner, owner: &Owner, from: Opened) -> Outcome {
                 }
                 return outcome;
             }
-            Lease::Held { .. } if now >= give_up => return Err(CustodyError::Busy),
+            Lease::Held { .. } | Lease::Missing if now >= give_up => {
+                return Err(CustodyError::Busy);
+            }
             Lease::Held { .. } => tokio::time::sleep(POLL).await,
             Lease::Missing => {}
         }
@@ -153,7 +183,7 @@ async fn refresh(inner: &Inner, owner: &Owner, from: &Opened) -> Outcome {
                 generation: from.generation + 1,
                 connection,
             };
-            return write(inner, owner, from.generation, next).await;
+            return write(inner, owner, next).await;
         }
         Err(failed) => failed,
     };
@@ -178,14 +208,21 @@ async fn spend(inner: &Inner, connection: &Connection) -> Result<Connection, Fai
 /// Writes a new generation before anyone sees it. If the store stays away, the page gets it all
 /// the same: it carries the only copy of tokens that are already spent elsewhere, and the store
 /// takes it over at the next use.
-async fn write(inner: &Inner, owner: &Owner, from: u64, next: Opened) -> Outcome {
-    let sealed = inner.seal(owner, &next.id, next.generation, &next.connection);
-    let row = inner.row(owner, &next.id, next.generation, sealed);
+async fn write(inner: &Inner, owner: &Owner, next: Opened) -> Outcome {
+    let row = inner.row_of(owner, &next);
     let mut pause = Duration::from_millis(20);
     for attempt in 1..=WRITES {
-        match inner.store.advance_connection(from, &row).await {
-            Ok(true) => return Ok(next),
-            Ok(false) => return overtaken(inner, owner, next).await,
+        match put(inner, owner, &row).await {
+            Ok(Put::Ours) => return Ok(next),
+            // A row that does not open must not cost tokens that were just won.
+            Ok(Put::Theirs(sealed)) => {
+                return Ok(inner.open(owner, &next.id, &sealed).unwrap_or(next));
+            }
+            Ok(Put::Ended) => {
+                // The tokens just won must not stay alive either.
+                crate::disconnect::revoke_later(inner, &next.connection).await;
+                return Err(CustodyError::Ended);
+            }
             Err(error @ StoreError::Unavailable { .. }) if attempt < WRITES => {
                 tracing::warn!(%error, attempt, "a new generation could not be written yet");
                 tokio::time::sleep(pause).await;
@@ -193,24 +230,46 @@ async fn write(inner: &Inner, owner: &Owner, from: u64, next: Opened) -> Outcome
             }
             Err(error) => {
                 tracing::error!(%error, "a new generation could not be written; the page carries it");
-                return Ok(next);
+                break;
             }
         }
     }
     Ok(next)
 }
 
-/// The row was not where it was left: the connection has ended meanwhile, and then the tokens just
-/// won must not stay alive either; or it has moved on, and then that is the truth.
-async fn overtaken(inner: &Inner, owner: &Owner, next: Opened) -> Outcome {
-    let row = inner.store.connection(owner.id(), &next.id).await?;
-    match row.and_then(|row| row.sealed) {
-        Some(sealed) => Ok(inner.open(owner, &next.id, &sealed)?),
-        None => {
-            crate::disconnect::revoke_later(inner, &next.connection).await;
-            Err(CustodyError::Ended)
+/// What became of a new generation.
+enum Put {
+    /// It is the row's.
+    Ours,
+    /// The row has this or a later generation from somebody else: that is the truth.
+    Theirs(Sealed),
+    /// The connection has ended meanwhile.
+    Ended,
+}
+
+/// Writes a new generation over whatever older one is there. A row that has gone (the store was
+/// restored or swept meanwhile) is no end: it is added again.
+async fn put(inner: &Inner, owner: &Owner, row: &ConnectionRow) -> Result<Put, StoreError> {
+    let mut from = row.generation.saturating_sub(1);
+    for _ in 0..WRITES {
+        if inner.store.advance_connection(from, row).await? {
+            return Ok(Put::Ours);
         }
+        let Some(there) = inner.store.connection(owner.id(), &row.id).await? else {
+            if inner.store.add_connection(row).await? {
+                return Ok(Put::Ours);
+            }
+            continue;
+        };
+        from = match there.sealed {
+            None => return Ok(Put::Ended),
+            Some(sealed) if there.generation >= row.generation => return Ok(Put::Theirs(sealed)),
+            Some(_) => there.generation,
+        };
     }
+    Err(StoreError::Unavailable {
+        detail: "the row is changed by others all the time".to_owned(),
+    })
 }
 
 async fn release(inner: &Inner, owner: &Owner, id: &ConnectionId, holder: &str) {

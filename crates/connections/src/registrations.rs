@@ -95,25 +95,14 @@ impl Registrations {
         if let Some(kept) = self.kept(issuer, redirect_uri).await? {
             return Ok(kept);
         }
-        let key = (issuer.to_string(), redirect_uri.to_owned());
-        let turn = self.board().entry(key.clone()).or_default().clone();
-        let outcome = async {
-            let _turn = turn.lock().await;
-            if let Some(kept) = self.kept(issuer, redirect_uri).await? {
-                return Ok(kept);
-            }
-            let made = register().await.map_err(RegistrationsError::Register)?;
-            let row = self.store.add_registration(&self.seal(&made)).await?;
-            Ok(self.open(&row).unwrap_or(made))
+        let turn = Turn::new(self, (issuer.to_string(), redirect_uri.to_owned()));
+        let _held = turn.lock.lock().await;
+        if let Some(kept) = self.kept(issuer, redirect_uri).await? {
+            return Ok(kept);
         }
-        .await;
-        let mut board = self.board();
-        // The board's own copy and ours.
-        if Arc::strong_count(&turn) <= 2 {
-            board.remove(&key);
-        }
-        drop(board);
-        outcome
+        let made = register().await.map_err(RegistrationsError::Register)?;
+        let row = self.store.add_registration(&self.seal(&made)).await?;
+        Ok(self.open(&row).unwrap_or(made))
     }
 
     /// Forgets a dynamic registration that the authorization server does not know any more, unless
@@ -163,6 +152,38 @@ impl Registrations {
 
     fn board(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<tokio::sync::Mutex<()>>>> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn to register; whoever leaves last takes it off the board, also by going away.
+struct Turn<'a> {
+    registrations: &'a Registrations,
+    key: Key,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(registrations: &'a Registrations, key: Key) -> Self {
+        let lock = registrations
+            .board()
+            .entry(key.clone())
+            .or_default()
+            .clone();
+        Self {
+            registrations,
+            key,
+            lock,
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut board = self.registrations.board();
+        // The board's own copy and ours.
+        if Arc::strong_count(&self.lock) <= 2 {
+            board.remove(&self.key);
+        }
     }
 }
 

@@ -96,14 +96,25 @@ pub trait ConnectionStore: Send + Sync {
     fn advance_connection<'a>(&'a self, from: u64, row: &'a ConnectionRow)
     -> StoreResult<'a, bool>;
 
-    /// Ends a connection: the row stays without its seal until `expires_at`, so that an old copy
-    /// of the seal cannot bring it back. Adds such a row if there is none.
-    fn end_connection<'a>(
+    /// Moves the end of a row that has not ended to `expires_at`, never to an earlier time.
+    /// Nothing else changes: a lease stays with its holder.
+    fn extend_connection<'a>(
         &'a self,
         owner: &'a OwnerId,
         id: &'a ConnectionId,
         expires_at: Timestamp,
     ) -> StoreResult<'a, ()>;
+
+    /// Ends a connection that is at generation `from`: the row stays without its seal until
+    /// `expires_at`, so that an old copy of the seal cannot bring it back. Adds such a row if
+    /// there is none. Tells whether the connection has ended; if not, its row has moved on.
+    fn end_connection<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a ConnectionId,
+        from: u64,
+        expires_at: Timestamp,
+    ) -> StoreResult<'a, bool>;
 }
 
 /// Where a flow is.
@@ -133,7 +144,7 @@ pub struct FlowRow {
 /// The rows of flows.
 pub trait FlowStore: Send + Sync {
     /// Adds a pending flow. If its owner then has more than `most` pending ones, the oldest are
-    /// removed.
+    /// removed, never the one added.
     fn add_flow<'a>(
         &'a self,
         id: &'a FlowId,
@@ -150,12 +161,14 @@ pub trait FlowStore: Send + Sync {
         now: Timestamp,
     ) -> StoreResult<'a, Option<FlowRow>>;
 
-    /// Moves a flow from pending to consumed; tells whether it did, which happens once.
+    /// Moves a flow from pending to consumed and keeps its row until `until` at least, so that
+    /// there is time to finish it; tells whether it did, which happens once.
     fn consume_flow<'a>(
         &'a self,
         owner: &'a OwnerId,
         id: &'a FlowId,
         now: Timestamp,
+        until: Timestamp,
     ) -> StoreResult<'a, bool>;
 
     /// Moves a flow that is not finished to finished, and keeps its row until `expires_at`; tells

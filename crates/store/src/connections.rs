@@ -158,16 +158,14 @@ impl ConnectionStore for Database {
         })
     }
 
-    fn end_connection<'a>(
+    fn extend_connection<'a>(
         &'a self,
         owner: &'a OwnerId,
         id: &'a ConnectionId,
         expires_at: Timestamp,
     ) -> StoreResult<'a, ()> {
-        const SQL: &str = "INSERT INTO connection (id, owner, generation, sealed, expires_at) \
-            VALUES ($1, $2, 0, NULL, $3) ON CONFLICT (id) DO UPDATE \
-            SET sealed = NULL, lease_holder = NULL, lease_until = NULL, expires_at = excluded.expires_at \
-            WHERE connection.owner = excluded.owner";
+        const SQL: &str = "UPDATE connection SET expires_at = $3 \
+            WHERE id = $1 AND owner = $2 AND sealed IS NOT NULL AND expires_at < $3";
         Box::pin(async move {
             let done = on!(self, pool => query(SQL)
                 .bind(id.as_str())
@@ -177,6 +175,32 @@ impl ConnectionStore for Database {
                 .await
                 .map(|_| ()));
             done.map_err(store_error)
+        })
+    }
+
+    fn end_connection<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a ConnectionId,
+        from: u64,
+        expires_at: Timestamp,
+    ) -> StoreResult<'a, bool> {
+        const SQL: &str = "INSERT INTO connection (id, owner, generation, sealed, expires_at) \
+            VALUES ($1, $2, $3, NULL, $4) ON CONFLICT (id) DO UPDATE \
+            SET sealed = NULL, lease_holder = NULL, lease_until = NULL, expires_at = excluded.expires_at \
+            WHERE connection.owner = excluded.owner \
+            AND (connection.sealed IS NULL OR connection.generation = excluded.generation)";
+        Box::pin(async move {
+            let from = signed(from)?;
+            let done = on!(self, pool => query(SQL)
+                .bind(id.as_str())
+                .bind(owner.as_bytes().as_slice())
+                .bind(from)
+                .bind(expires_at.as_millis())
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected()));
+            Ok(done.map_err(store_error)? == 1)
         })
     }
 }

@@ -22,8 +22,9 @@ impl FlowStore for Database {
     ) -> StoreResult<'a, ()> {
         const ADD: &str =
             "INSERT INTO flow (id, owner, state, expires_at) VALUES ($1, $2, 'pending', $3)";
-        const TRIM: &str = "DELETE FROM flow WHERE owner = $1 AND state = 'pending' AND id NOT IN \
-            (SELECT id FROM flow WHERE owner = $1 AND state = 'pending' \
+        const TRIM: &str = "DELETE FROM flow \
+            WHERE owner = $1 AND state = 'pending' AND id <> $3 AND id NOT IN \
+            (SELECT id FROM flow WHERE owner = $1 AND state = 'pending' AND id <> $3 \
              ORDER BY expires_at DESC, id LIMIT $2)";
         Box::pin(async move {
             let owner = owner.as_bytes().as_slice();
@@ -37,7 +38,8 @@ impl FlowStore for Database {
                     .map_err(store_error)?;
                 query(TRIM)
                     .bind(owner)
-                    .bind(i64::from(most))
+                    .bind(i64::from(most.saturating_sub(1)))
+                    .bind(id.as_str())
                     .execute(pool)
                     .await
                     .map_err(store_error)?;
@@ -84,14 +86,17 @@ impl FlowStore for Database {
         owner: &'a OwnerId,
         id: &'a FlowId,
         now: Timestamp,
+        until: Timestamp,
     ) -> StoreResult<'a, bool> {
-        const SQL: &str = "UPDATE flow SET state = 'consumed' \
+        const SQL: &str = "UPDATE flow SET state = 'consumed', \
+            expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END \
             WHERE id = $1 AND owner = $2 AND state = 'pending' AND expires_at > $3";
         Box::pin(async move {
             let done = on!(self, pool => query(SQL)
                 .bind(id.as_str())
                 .bind(owner.as_bytes().as_slice())
                 .bind(now.as_millis())
+                .bind(until.as_millis())
                 .execute(pool)
                 .await
                 .map(|done| done.rows_affected()));

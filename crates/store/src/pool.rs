@@ -131,7 +131,7 @@ impl Database {
     /// Opens what a database URL names: `postgres://…`, or `sqlite:` and a path.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         match url.strip_prefix("sqlite:") {
-            Some(path) => Self::sqlite(Path::new(path.trim_start_matches("//"))).await,
+            Some(path) => Self::sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await,
             None => Self::postgres(url).await,
         }
     }

@@ -9,12 +9,14 @@ use crate::{
     pool::{Database, on},
 };
 
-const CONNECTIONS: &str = "DELETE FROM connection WHERE id IN \
+// The condition stands in the outer statement too: PostgreSQL checks it once more on rows whose
+// end somebody has just moved, and leaves those alone.
+const CONNECTIONS: &str = "DELETE FROM connection WHERE expires_at <= $1 AND id IN \
     (SELECT id FROM connection WHERE expires_at <= $1 LIMIT $2)";
-const FLOWS: &str =
-    "DELETE FROM flow WHERE id IN (SELECT id FROM flow WHERE expires_at <= $1 LIMIT $2)";
-const OUTBOX: &str =
-    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE expires_at <= $1 LIMIT $2)";
+const FLOWS: &str = "DELETE FROM flow WHERE expires_at <= $1 AND id IN \
+    (SELECT id FROM flow WHERE expires_at <= $1 LIMIT $2)";
+const OUTBOX: &str = "DELETE FROM outbox WHERE expires_at <= $1 AND id IN \
+    (SELECT id FROM outbox WHERE expires_at <= $1 LIMIT $2)";
 
 impl Store for Database {
     fn sweep(&self, now: Timestamp, most: u32) -> StoreResult<'_, u64> {

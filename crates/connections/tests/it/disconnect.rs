@@ -148,13 +148,14 @@ async fn a_refresh_under_way_does_not_bring_a_disconnected_connection_back() {
         .keep(&owner, &place.fresh())
         .await
         .unwrap();
-    *place.server.delay.lock().unwrap() = Duration::from_millis(80);
+    let held = place.server.hold.write().await;
     let refreshing = tokio::spawn({
         let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
         async move { connections.current(&owner, &kept, Need::Newer).await }
     });
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    place.server.asked(1).await;
     place.connections.disconnect(&owner, &kept).await.unwrap();
+    drop(held);
     let outcome = refreshing.await.unwrap();
     assert!(matches!(outcome, Err(CustodyError::Ended)), "{outcome:?}");
     // The tokens won meanwhile must not stay alive either.

@@ -138,3 +138,31 @@ fn a_flow_id_is_22_plain_characters() {
         assert!(FlowId::parse(wrong).is_none(), "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn attempts_of_one_instant_do_not_push_out_the_newest() {
+    let place = place().await;
+    let (owner, flows) = (place.owner(), flows(&place));
+    for _ in 0..20 {
+        let begun = flows.begin(&owner, &json!({})).await.unwrap();
+        let status = flows.status(&owner, &begun.id).await.unwrap();
+        assert_eq!(status, FlowStatus::Pending);
+    }
+}
+
+#[tokio::test]
+async fn a_callback_in_the_last_second_has_time_to_finish() {
+    let place = place().await;
+    let (owner, flows) = (place.owner(), flows(&place));
+    let begun = flows.begin(&owner, &json!({})).await.unwrap();
+    place.clock.pass(FLOW_LIFETIME - Duration::from_secs(1));
+    flows.consume(&owner, &begun.id).await.unwrap();
+    place.clock.pass(Duration::from_secs(30));
+    let now = mcp_oauth_client::Clock::now(&*place.clock);
+    assert_eq!(Store::sweep(&*place.store, now, 10).await.unwrap(), 0);
+    let status = flows.status(&owner, &begun.id).await.unwrap();
+    assert_eq!(status, FlowStatus::Pending);
+    flows.finish(&owner, &begun.id, &failed()).await.unwrap();
+    let status = flows.status(&owner, &begun.id).await.unwrap();
+    assert_eq!(status, FlowStatus::Finished(failed()));
+}

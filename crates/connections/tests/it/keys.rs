@@ -88,3 +88,15 @@ fn the_key_file_is_private_stays_the_same_and_is_refused_when_others_may_read_it
         "no draft is left"
     );
 }
+
+#[test]
+fn what_a_start_that_died_left_behind_does_not_stop_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    std::fs::write(draft, "half a k").unwrap();
+    key_file::load_or_create(&path, &Counting::default()).unwrap();
+    let missing = folder.path().join("nowhere").join("master.key");
+    let refused = key_file::load_or_create(&missing, &Counting::default()).unwrap_err();
+    assert!(refused.to_string().contains("nowhere"), "{refused}");
+}

@@ -1,7 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use gatepass_connections::{CustodyError, Need, SealedConnection};
+use gatepass_connections::{
+    CustodyError, Need, SealedConnection, Store,
+    store::{ConnectionRow, ConnectionStore, Lease},
+};
 use mcp_oauth_client::{Recovery, Secret, TransportFailure};
 
 use crate::support::*;
@@ -202,15 +205,14 @@ async fn the_end_of_the_grant_asks_for_a_sign_in() {
 async fn invalid_grant_does_not_count_if_somebody_else_was_faster() {
     let (place, owner, kept) = nearly_over().await;
     let other = place.replica().await;
-    *place.server.delay.lock().unwrap() = Duration::from_millis(80);
+    let held = place.server.hold.write().await;
     place.server.next(Next::Refuse("invalid_grant"));
     let slow = tokio::spawn({
         let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
         async move { connections.current(&owner, &kept, Need::Newer).await }
     });
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    place.server.asked(1).await;
     // Somebody without a lease writes the next generation: a restored replica, an older release.
-    use gatepass_connections::store::{ConnectionRow, ConnectionStore};
     let row = other
         .store
         .connection(owner.id(), &kept.id)
@@ -233,6 +235,7 @@ async fn invalid_grant_does_not_count_if_somebody_else_was_faster() {
         ..row
     };
     assert!(other.store.advance_connection(1, &next).await.unwrap());
+    drop(held);
     assert_eq!(slow.await.unwrap().unwrap().opened.generation, 2);
 }
 
@@ -304,7 +307,6 @@ async fn a_token_without_a_known_end_is_used_until_it_is_rejected() {
 
 #[tokio::test]
 async fn a_replica_that_died_while_it_refreshed_is_waited_out() {
-    use gatepass_connections::store::ConnectionStore;
     let (place, owner, kept) = nearly_over().await;
     let now = mcp_oauth_client::Clock::now(&*place.clock);
     let until = now.after(Duration::from_secs(60));
@@ -352,4 +354,182 @@ async fn many_connections_refresh_side_by_side() {
             .all(|outcome| outcome.as_ref().is_err_and(CustodyError::is_temporary))
     );
     assert_eq!(place.server.refreshes(), 20);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_not_taken_for_a_server_in_trouble() {
+    let (place, owner, kept) = nearly_over().await;
+    place.server.next(Next::LosesAnswer);
+    // The server has rotated and takes the second request for a replay: that is its verdict.
+    let error = place
+        .connections
+        .current(&owner, &kept, Need::Newer)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CustodyError::Reauthorize { .. }), "{error}");
+    assert_eq!(place.server.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_holds_nobody_up_whose_token_is_still_good() {
+    let (place, owner, kept) = nearly_over().await;
+    let place = place.with_patience(Duration::from_millis(20));
+    let held = place.server.hold.write().await;
+    for _ in 0..3 {
+        let current = place
+            .connections
+            .current(&owner, &kept, Need::Valid)
+            .await
+            .unwrap();
+        assert_eq!(current.opened.generation, 1);
+    }
+    // The refresh goes on meanwhile, and there is only one.
+    place.server.asked(1).await;
+    drop(held);
+    let current = place
+        .connections
+        .current(&owner, &kept, Need::Newer)
+        .await
+        .unwrap();
+    assert_eq!(current.opened.generation, 2);
+    assert_eq!(place.server.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_its_refresh_hangs_is_not_used() {
+    let (place, owner, kept) = nearly_over().await;
+    let place = place.with_patience(Duration::from_millis(100));
+    let held = place.server.hold.write().await;
+    let waiting = tokio::spawn({
+        let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
+        async move { connections.current(&owner, &kept, Need::Valid).await }
+    });
+    place.server.asked(1).await;
+    place.clock.pass(Duration::from_secs(11));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(!waiting.is_finished());
+    drop(held);
+    assert_eq!(waiting.await.unwrap().unwrap().opened.generation, 2);
+    assert_eq!(place.server.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_disconnected_connection_is_not_used_although_its_token_would_still_be_good() {
+    let (place, owner, kept) = nearly_over().await;
+    let held = place.server.hold.write().await;
+    let refreshing = tokio::spawn({
+        let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
+        async move { connections.current(&owner, &kept, Need::Valid).await }
+    });
+    place.server.asked(1).await;
+    place.connections.disconnect(&owner, &kept).await.unwrap();
+    drop(held);
+    let outcome = refreshing.await.unwrap();
+    assert!(matches!(outcome, Err(CustodyError::Ended)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_row_that_goes_while_it_is_refreshed_is_no_disconnect() {
+    let (place, owner, kept) = nearly_over().await;
+    let held = place.server.hold.write().await;
+    let refreshing = tokio::spawn({
+        let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
+        async move { connections.current(&owner, &kept, Need::Newer).await }
+    });
+    place.server.asked(1).await;
+    let far = mcp_oauth_client::Timestamp::from_millis(i64::MAX);
+    assert_eq!(Store::sweep(&*place.store, far, 10).await.unwrap(), 1);
+    drop(held);
+    assert_eq!(refreshing.await.unwrap().unwrap().opened.generation, 2);
+    assert_eq!(place.connections.work_outbox().await.unwrap(), 0);
+    assert!(place.server.revoked().is_empty());
+    // An old copy adopts what the row says again.
+    let current = place
+        .connections
+        .current(&owner, &kept, Need::Valid)
+        .await
+        .unwrap();
+    assert_eq!(current.opened.generation, 2);
+    assert_eq!(place.server.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn looking_at_a_connection_after_weeks_leaves_the_lease_with_its_holder() {
+    let place = place().await;
+    let owner = place.owner();
+    let mut connection = place.fresh();
+    connection.tokens.expires_at = None;
+    let kept = place.connections.keep(&owner, &connection).await.unwrap();
+    place.clock.pass(Duration::from_secs(20 * 24 * 3600));
+    let now = mcp_oauth_client::Clock::now(&*place.clock);
+    let until = now.after(Duration::from_secs(60));
+    let (owner_id, store) = (owner.id(), &place.store);
+    store
+        .lease_connection(owner_id, &kept.id, "the one who refreshes", now, until)
+        .await
+        .unwrap();
+    place
+        .connections
+        .current(&owner, &kept, Need::Valid)
+        .await
+        .unwrap();
+    let asked = store
+        .lease_connection(owner_id, &kept.id, "another", now, until)
+        .await
+        .unwrap();
+    assert_eq!(asked, Lease::Held { until });
+    let row = store.connection(owner_id, &kept.id).await.unwrap().unwrap();
+    assert_eq!(
+        row.expires_at,
+        now.after(Duration::from_secs(30 * 24 * 3600)),
+        "it is kept from its last use"
+    );
+}
+
+#[tokio::test]
+async fn whoever_joins_a_refresh_of_an_older_generation_gets_a_newer_one_all_the_same() {
+    let (place, owner, kept) = nearly_over().await;
+    let held = place.server.hold.write().await;
+    let first = tokio::spawn({
+        let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
+        async move { connections.current(&owner, &kept, Need::Newer).await }
+    });
+    place.server.asked(1).await;
+    // Meanwhile somebody without a lease has written the second generation, and the server has
+    // already rejected its token.
+    let elsewhere = crate::support::place()
+        .await
+        .replica_with(place.keys.clone())
+        .await;
+    let second = elsewhere
+        .connections
+        .current(&owner, &kept, Need::Newer)
+        .await
+        .unwrap()
+        .newer
+        .unwrap();
+    let row = place
+        .store
+        .connection(owner.id(), &kept.id)
+        .await
+        .unwrap()
+        .unwrap();
+    let next = ConnectionRow {
+        generation: 2,
+        sealed: Some(second.sealed.clone()),
+        ..row
+    };
+    assert!(place.store.advance_connection(1, &next).await.unwrap());
+    let rejected = Need::Replacing(Secret::new("at-1"));
+    let joining = place.connections.current(&owner, &second, rejected);
+    let landing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(held);
+    };
+    let (current, ()) = tokio::join!(joining, landing);
+    let current = current.unwrap();
+    assert_eq!(current.opened.generation, 3);
+    let token = current.opened.connection.tokens.access_token;
+    assert_eq!(token.expose(), "at-2");
+    assert_eq!(first.await.unwrap().unwrap().opened.generation, 2);
 }

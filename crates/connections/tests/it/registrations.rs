@@ -124,3 +124,14 @@ async fn a_refused_registration_keeps_nothing() {
         "client-0"
     );
 }
+
+#[tokio::test]
+async fn a_start_that_is_given_up_does_not_block_the_next() {
+    let place = place().await;
+    let registrations = registrations(&place);
+    let made = AtomicUsize::new(0);
+    let given_up = tokio::time::timeout(Duration::from_millis(5), get(&registrations, &made)).await;
+    assert!(given_up.is_err());
+    get(&registrations, &made).await;
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+}

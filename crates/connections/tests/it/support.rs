@@ -65,6 +65,8 @@ pub enum Next {
 #[derive(Default)]
 pub struct CountingServer {
     pub delay: Mutex<Duration>,
+    /// Whoever holds this for writing keeps refreshes from being answered.
+    pub hold: tokio::sync::RwLock<()>,
     script: Mutex<VecDeque<Next>>,
     refreshes: Mutex<Vec<String>>,
     revocations: Mutex<Vec<String>>,
@@ -84,6 +86,13 @@ impl CountingServer {
 
     pub fn refreshes(&self) -> usize {
         self.refreshes.lock().unwrap().len()
+    }
+
+    /// Waits until this many refreshes have been asked for.
+    pub async fn asked(&self, refreshes: usize) {
+        while self.refreshes() < refreshes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     pub fn revoked(&self) -> Vec<String> {
@@ -137,6 +146,7 @@ impl TokenService for CountingServer {
                 .push(token.unwrap_or_default());
             let delay = *self.delay.lock().unwrap();
             tokio::time::sleep(delay).await;
+            let _answering = self.hold.read().await;
             let host = "as.example".to_owned();
             let next = self.script.lock().unwrap().pop_front();
             let outcome = match next.unwrap_or(Next::Rotate) {
@@ -151,10 +161,14 @@ impl TokenService for CountingServer {
                     host,
                     source: unreachable(failure),
                 }),
-                Next::LosesAnswer => Err(TokenError::Transport {
-                    host,
-                    source: unreachable(TransportFailure::Timeout),
-                }),
+                Next::LosesAnswer => {
+                    // What it answers, nobody hears.
+                    let _ = self.rotate(connection);
+                    Err(TokenError::Transport {
+                        host,
+                        source: unreachable(TransportFailure::Timeout),
+                    })
+                }
             };
             outcome.map_err(|error| Failed::new(error, Report::new()))
         })
@@ -255,6 +269,26 @@ impl Place {
     /// Another replica over the same database, with the same keys and authorization server.
     pub async fn replica(&self) -> Place {
         self.replica_with(self.keys.clone()).await
+    }
+
+    /// The same, with callers who wait this long for a refresh that they can do without.
+    pub fn with_patience(self, patience: Duration) -> Place {
+        let custody = Custody {
+            patience,
+            ..Custody::default()
+        };
+        let connections = Connections::new(
+            self.store.clone() as Arc<dyn Store>,
+            self.keys.clone(),
+            self.server.clone(),
+            self.clock.clone(),
+            self.random.clone(),
+            custody,
+        );
+        Place {
+            connections,
+            ..self
+        }
     }
 
     pub async fn replica_with(&self, keys: Arc<KeyRing>) -> Place {

@@ -21,7 +21,10 @@ async fn a_row_is_its_owners_alone() {
             .await
             .unwrap();
         assert_eq!(lease, Lease::Missing);
-        db.end_connection(&two, &id, at(5)).await.unwrap();
+        assert!(!db.end_connection(&two, &id, 1, at(5)).await.unwrap());
+        db.extend_connection(&two, &id, at(2_000_000))
+            .await
+            .unwrap();
         assert_eq!(
             db.connection(&one, &id).await.unwrap(),
             Some(row("a", 1, 1))
@@ -99,7 +102,16 @@ async fn what_has_ended_stays_ended_until_it_is_swept() {
     each(async |db| {
         db.add_connection(&row("a", 1, 1)).await.unwrap();
         let (one, id) = (owner(1), connection("a"));
-        db.end_connection(&one, &id, at(50)).await.unwrap();
+        assert!(!db.end_connection(&one, &id, 2, at(50)).await.unwrap());
+        let there = db.connection(&one, &id).await.unwrap();
+        assert_eq!(
+            there,
+            Some(row("a", 1, 1)),
+            "only its newest generation ends"
+        );
+        assert!(db.end_connection(&one, &id, 1, at(50)).await.unwrap());
+        assert!(db.end_connection(&one, &id, 9, at(50)).await.unwrap());
+        db.extend_connection(&one, &id, at(90)).await.unwrap();
         let ended = db.connection(&one, &id).await.unwrap().unwrap();
         assert_eq!(ended.sealed, None);
         assert!(!db.add_connection(&row("a", 1, 5)).await.unwrap());
@@ -110,14 +122,36 @@ async fn what_has_ended_stays_ended_until_it_is_swept() {
             .unwrap();
         assert_eq!(lease, Lease::Missing);
 
-        db.end_connection(&one, &connection("never seen"), at(60))
-            .await
-            .unwrap();
+        let unseen = connection("never seen");
+        assert!(db.end_connection(&one, &unseen, 3, at(60)).await.unwrap());
         assert_eq!(db.sweep(at(49), 10).await.unwrap(), 0);
         assert_eq!(db.sweep(at(60), 1).await.unwrap(), 1);
         assert_eq!(db.sweep(at(60), 1).await.unwrap(), 1);
         assert_eq!(db.connection(&one, &id).await.unwrap(), None);
         db.ready().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_moves_later_only_and_leaves_the_lease_alone() {
+    each(async |db| {
+        db.add_connection(&row("a", 1, 1)).await.unwrap();
+        let (one, id) = (owner(1), connection("a"));
+        db.lease_connection(&one, &id, "x", at(0), at(10))
+            .await
+            .unwrap();
+        for (to, now_at) in [(2_000_000, 2_000_000), (5, 2_000_000)] {
+            db.extend_connection(&one, &id, at(to)).await.unwrap();
+            let found = db.connection(&one, &id).await.unwrap().unwrap();
+            assert_eq!(found.expires_at, at(now_at));
+            assert_eq!(found.generation, 1);
+        }
+        let asked = db
+            .lease_connection(&one, &id, "y", at(9), at(20))
+            .await
+            .unwrap();
+        assert_eq!(asked, Lease::Held { until: at(10) });
     })
     .await;
 }

@@ -21,6 +21,19 @@ pub async fn each(test: impl AsyncFn(Database)) {
     postgres.close().await;
 }
 
+/// Three processes over one database of each engine.
+pub async fn each_shared(test: impl AsyncFn([Database; 3])) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    let sqlite = async || Database::sqlite(&path).await.unwrap();
+    test([sqlite().await, sqlite().await, sqlite().await]).await;
+
+    let server = Postgres::start();
+    let url = server.database().await;
+    let postgres = async || Database::postgres(&url).await.unwrap();
+    test([postgres().await, postgres().await, postgres().await]).await;
+}
+
 pub fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }

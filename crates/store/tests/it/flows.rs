@@ -7,16 +7,21 @@ async fn a_flow_is_consumed_once_by_its_owner_in_time() {
     each(async |db| {
         let (one, two, id) = (owner(1), owner(2), flow('a'));
         db.add_flow(&id, &one, at(100), 8).await.unwrap();
-        assert!(!db.consume_flow(&two, &id, at(1)).await.unwrap());
-        assert!(!db.consume_flow(&one, &id, at(100)).await.unwrap());
+        assert!(!db.consume_flow(&two, &id, at(1), at(60)).await.unwrap());
+        assert!(!db.consume_flow(&one, &id, at(100), at(60)).await.unwrap());
         let attempts = (0..6).map(|_| {
             let (db, id) = (db.clone(), id.clone());
-            async move { db.consume_flow(&owner(1), &id, at(1)).await.unwrap() }
+            async move {
+                db.consume_flow(&owner(1), &id, at(1), at(150))
+                    .await
+                    .unwrap()
+            }
         });
         let won = futures::future::join_all(attempts).await;
         assert_eq!(won.into_iter().filter(|won| *won).count(), 1);
         let found = db.flow(&one, &id, at(1)).await.unwrap().unwrap();
         assert_eq!(found.state, FlowState::Consumed);
+        assert_eq!(found.expires_at, at(150), "there is time to finish it");
         assert_eq!(db.flow(&two, &id, at(1)).await.unwrap(), None);
     })
     .await;
@@ -30,7 +35,7 @@ async fn a_flow_finishes_once_and_can_be_asked_for_afterwards() {
         assert!(!db.finish_flow(&owner(2), &id, "{}", at(500)).await.unwrap());
         assert!(db.finish_flow(&one, &id, "first", at(500)).await.unwrap());
         assert!(!db.finish_flow(&one, &id, "second", at(900)).await.unwrap());
-        assert!(!db.consume_flow(&one, &id, at(1)).await.unwrap());
+        assert!(!db.consume_flow(&one, &id, at(1), at(60)).await.unwrap());
         let found = db.flow(&one, &id, at(499)).await.unwrap().unwrap();
         assert_eq!(found.state, FlowState::Finished("first".into()));
         assert_eq!(db.flow(&one, &id, at(500)).await.unwrap(), None);

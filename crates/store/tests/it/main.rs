@@ -14,3 +14,5 @@ mod flows;
 mod outbox;
 mod postgres;
 mod registrations;
+mod replicas;
+mod trouble;
