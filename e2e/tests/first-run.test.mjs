@@ -1,4 +1,4 @@
-// What a new user meets: `gatepass serve --demo`, and their work still there after a restart.
+// What a new user meets: `gatepass serve --demo`.
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { App } from '../lib/app.mjs';
@@ -31,19 +31,5 @@ describe('the first run with the demo provider', () => {
     await app.open();
     await app.send('what is 12 * 7');
     await app.answered(/84/);
-  });
-
-  browserTest('conversations and connections survive a restart of the server', on, async ({ page }) => {
-    const app = new App(page, gatepass.url);
-    await app.open();
-    await app.send('hello, remember this sentence');
-    await page.waitForURL(/\/c\//);
-    await app.thread.getByText('remember this sentence').first().waitFor();
-    const conversation = new URL(page.url()).pathname;
-
-    gatepass = await gatepass.restart();
-
-    await app.open(conversation);
-    await app.thread.getByText('remember this sentence').first().waitFor();
   });
 });

@@ -259,4 +259,24 @@ describe('the main job', () => {
     await page.reload();
     await app.card(demo.mcpUrl).is('connected');
   });
+
+  browserTest('conversations and connections survive a restart of the server', on, async ({ page }) => {
+    const app = new App(page, gatepass.url);
+    await app.open('/servers');
+    await app.add(demo.mcpUrl);
+    await (await app.signInWithPopup()).signInAndAllow();
+    await app.card(demo.mcpUrl).is('connected');
+    await app.open();
+    await app.send('add 1 and 1');
+    await app.answered(/1 \+ 1 = 2/);
+    const conversation = new URL(page.url()).pathname;
+    await page.goto('about:blank');
+
+    gatepass = await gatepass.restart();
+
+    await app.open(conversation);
+    await app.answered(/1 \+ 1 = 2/);
+    await app.send('add 20 and 3');
+    await app.answered(/20 \+ 3 = 23/);
+  });
 });
