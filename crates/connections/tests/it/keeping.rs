@@ -175,3 +175,61 @@ async fn a_new_database_takes_over_what_the_page_carries() {
         .unwrap();
     assert_eq!(current.opened.generation, 2);
 }
+
+#[tokio::test]
+async fn the_largest_tokens_are_kept_and_an_oversized_seal_is_not_even_looked_at() {
+    let place = place().await;
+    let owner = place.owner();
+    let mut connection = place.fresh();
+    connection.tokens.access_token = mcp_oauth_client::Secret::new("t".repeat(64 * 1024));
+    let mut kept = place.connections.keep(&owner, &connection).await.unwrap();
+    let current = place
+        .connections
+        .current(&owner, &kept, Need::Valid)
+        .await
+        .unwrap();
+    assert_eq!(current.opened.connection, connection);
+    let padded = format!("{}{}", kept.sealed.as_str(), "A".repeat(1024 * 1024));
+    kept.sealed = Sealed::from_text(padded);
+    let error = place
+        .connections
+        .current(&owner, &kept, Need::Valid)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CustodyError::Unreadable(_)));
+}
+
+#[tokio::test]
+async fn callers_with_copies_of_every_age_end_at_the_newest_generation() {
+    let place = place().await;
+    let owner = place.owner();
+    let first = place
+        .connections
+        .keep(&owner, &place.fresh())
+        .await
+        .unwrap();
+    let mut copies = vec![first.clone()];
+    for _ in 0..4 {
+        let newest = copies.last().unwrap();
+        let current = place
+            .connections
+            .current(&owner, newest, Need::Newer)
+            .await
+            .unwrap();
+        copies.push(current.newer.unwrap());
+    }
+    // An older seal replayed under a newer number is still the older one, and adopts.
+    copies.push(gatepass_connections::SealedConnection {
+        generation: 99,
+        ..first
+    });
+    for copy in &copies {
+        let current = place
+            .connections
+            .current(&owner, copy, Need::Valid)
+            .await
+            .unwrap();
+        assert_eq!(current.opened.generation, 5);
+    }
+    assert_eq!(place.server.refreshes(), 4);
+}
