@@ -57,21 +57,15 @@ impl ReturnTo {
 }
 
 /// Whether the path part hides a slash, a backslash or a control character behind percent signs,
-/// once or several times over.
+/// once or several times over, or has a percent sign that stands for nothing.
 fn hides_a_separator(text: &str) -> bool {
-    let path = text.split('?').next().unwrap_or_default().as_bytes();
-    path.windows(3).any(|part| match part {
-        [b'%', high, low] => {
-            let hex = |digit: &u8| char::from(*digit).to_digit(16);
-            match (hex(high), hex(low)) {
-                (Some(high), Some(low)) => {
-                    let byte = high * 16 + low;
-                    byte < 0x20 || byte == 0x7f || [0x25, 0x2f, 0x5c].contains(&byte)
-                }
-                _ => true,
-            }
-        }
-        _ => false,
+    let path = text.split('?').next().unwrap_or_default();
+    path.split('%').skip(1).any(|behind| {
+        let byte = behind
+            .get(..2)
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        byte.is_none_or(|byte| byte < 0x20 || [0x7f, b'%', b'/', b'\\'].contains(&byte))
     })
 }
 
@@ -131,6 +125,9 @@ mod tests {
             "/%0d%0aSet-Cookie:x",
             "/%09/evil.example",
             "/%zz",
+            "/%",
+            "/%<",
+            "/a%2",
             "javascript:alert(1)",
             "/api/mcp/oauth/callback?code=x",
             "/api",
