@@ -85,7 +85,7 @@ pub(crate) const PARTS: [Part; 8] = [
     },
     Part {
         name: "conformance",
-        about: "the official MCP suite against the demo's servers",
+        about: "the official MCP suite against our client and the demo's servers",
         lane: Lane::Built,
         run: conformance,
     },
@@ -134,10 +134,13 @@ fn conformance(shell: &Shell) -> Result<()> {
     node::require(shell)?;
     node::install(shell, "conformance")?;
     build_programs(shell)?;
-    shell.run(node::npm(shell, "conformance").arg("test").env(
-        "GATEPASS_DEMO_BIN",
-        shell.target().join("debug/gatepass-demo"),
-    ))
+    let program = |name: &str| shell.target().join("debug").join(name);
+    shell.run(
+        node::npm(shell, "conformance")
+            .arg("test")
+            .env("GATEPASS_DEMO_BIN", program("gatepass-demo"))
+            .env("GATEPASS_CONFORMANCE_CLIENT", program("conformance-client")),
+    )
 }
 
 /// Builds the binaries. Asking for the tests too gives the dependencies the features that the
