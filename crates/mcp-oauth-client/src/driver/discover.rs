@@ -1,28 +1,25 @@
 //! Discovery: probe → protected resource metadata (RFC 9728) → authorization server metadata
 //! (RFC 8414, OpenID Connect Discovery) → for 2025-03-26 servers their own origin as issuer.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use futures::future::join_all;
-use http::{HeaderValue, Method, header::ACCEPT};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{AuthClient, Failed, retry_after, transport_recovery};
+use super::{
+    AuthClient, DiscoveryError, Failed,
+    candidates::{Candidate, pick},
+    retry_after,
+};
 use crate::{
     challenge::{Challenge, Challenges},
-    client_auth::uri,
     issuer::Issuer,
     json,
     metadata::{AuthorizationServer, MetadataError, ResourceMetadata},
     probe,
-    recovery::Recovery,
-    report::{Actor, Report, Step, Verdict},
+    report::{Report, Verdict},
     resource::{ResourceId, ServerUrl},
     scope::Scopes,
     settings::Legacy,
-    transport::{Leg, Request, Response, TransportError},
+    transport::{Leg, Response},
     url_policy::UrlPolicy,
     well_known,
 };
@@ -73,97 +70,6 @@ impl ProtectedServer {
             self.wanted_scopes.clone()
         }
     }
-}
-
-/// Why a discovery ended without a result.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DiscoveryError {
-    /// The server could not be reached.
-    #[error("{host} could not be reached: {source}")]
-    Unreachable {
-        /// The server's host.
-        host: String,
-        /// What went wrong.
-        source: TransportError,
-    },
-    /// The server is in trouble or asks us to slow down.
-    #[error("{host} answered with an error of its own (status {status})")]
-    Unavailable {
-        /// The host that answered.
-        host: String,
-        /// The HTTP status.
-        status: u16,
-        /// How long to wait, if it said.
-        after: Option<Duration>,
-    },
-    /// A page for people answers at this address.
-    #[error("{host} answered with a web page: there is no MCP server at this address")]
-    NotMcp {
-        /// The host that answered.
-        host: String,
-    },
-    /// The server asks for a token but publishes nothing about where to get one.
-    #[error("{host} asks for a sign-in but does not say where: it publishes no OAuth metadata")]
-    NoResourceMetadata {
-        /// The server's host.
-        host: String,
-    },
-    /// The server's metadata may not be used.
-    #[error("the OAuth metadata of {host} cannot be used: {source}")]
-    ResourceMetadata {
-        /// The server's host.
-        host: String,
-        /// The rule it breaks.
-        source: MetadataError,
-    },
-    /// The authorization server publishes no metadata.
-    #[error("the authorization server {host} publishes no metadata where it should")]
-    NoServerMetadata {
-        /// The issuer's host.
-        host: String,
-    },
-    /// The authorization server's metadata may not be used.
-    #[error("the metadata of the authorization server {host} cannot be used: {source}")]
-    ServerMetadata {
-        /// The issuer's host.
-        host: String,
-        /// The rule it breaks.
-        source: MetadataError,
-    },
-}
-
-impl DiscoveryError {
-    /// What to do about it.
-    pub fn recovery(&self) -> Recovery {
-        match self {
-            Self::Unreachable { source, .. } => transport_recovery(source),
-            Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
-            Self::NotMcp { .. } => Recovery::Reconfigure { who: Actor::You },
-            Self::NoResourceMetadata { .. } | Self::NoServerMetadata { .. } => {
-                Recovery::Reconfigure { who: Actor::Vendor }
-            }
-            Self::ResourceMetadata { source, .. } | Self::ServerMetadata { source, .. } => {
-                match source {
-                    // An operator can make the one exception there is.
-                    MetadataError::NoS256 => Recovery::Reconfigure { who: Actor::Admin },
-                    source if source.is_security() => Recovery::Refuse,
-                    _ => Recovery::Reconfigure { who: Actor::Vendor },
-                }
-            }
-        }
-    }
-}
-
-/// What one candidate URL gave.
-enum Candidate<T> {
-    Found(T),
-    /// Not there, or nothing usable: the next one is tried.
-    Miss,
-    /// There, but breaks a rule.
-    Invalid(MetadataError),
-    /// Trouble that says nothing about whether it is there.
-    Trouble(DiscoveryError),
 }
 
 impl AuthClient {
@@ -452,36 +358,6 @@ impl AuthClient {
         })
     }
 
-    /// Fetches candidates side by side and judges each; the answers keep the order of the URLs.
-    async fn fetch_all<T>(
-        &self,
-        leg: Leg,
-        urls: &[Url],
-        rule: &str,
-        report: &mut Report,
-        validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
-    ) -> Vec<Candidate<T>> {
-        let fetches = urls.iter().map(|url| async move {
-            let mut own = Report::new();
-            let outcome = self.send(leg, get(url), rule, &mut own).await;
-            (outcome, own.steps.pop())
-        });
-        let mut candidates = Vec::new();
-        for (url, (outcome, step)) in urls.iter().zip(join_all(fetches).await) {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            let (candidate, verdict, note) = judge(outcome, &host, &validate);
-            if let Some(step) = step {
-                report.push(Step {
-                    verdict,
-                    note: note.or(step.note.clone()),
-                    ..step
-                });
-            }
-            candidates.push(candidate);
-        }
-        candidates
-    }
-
     /// Closes the session that the probe opened on a server that asks for no token. Nothing hangs
     /// on the answer.
     async fn close_session(&self, server: &ServerUrl, response: &Response) {
@@ -496,79 +372,4 @@ fn resource_error(server: &ServerUrl, source: MetadataError) -> DiscoveryError {
         host: server.host(),
         source,
     }
-}
-
-/// The first candidate that decides: a valid document, or one that breaks a security rule. What
-/// merely failed is remembered as the cause.
-fn pick<T>(
-    candidates: Vec<Candidate<T>>,
-    first_cause: &mut Option<DiscoveryError>,
-    error: impl Fn(MetadataError) -> DiscoveryError,
-) -> Option<Result<T, DiscoveryError>> {
-    for candidate in candidates {
-        match candidate {
-            Candidate::Found(document) => return Some(Ok(document)),
-            Candidate::Invalid(source) if source.is_security() => return Some(Err(error(source))),
-            Candidate::Invalid(source) => {
-                first_cause.get_or_insert(error(source));
-            }
-            Candidate::Trouble(trouble) => {
-                first_cause.get_or_insert(trouble);
-            }
-            Candidate::Miss => {}
-        }
-    }
-    None
-}
-
-fn judge<T>(
-    outcome: Result<Response, TransportError>,
-    host: &str,
-    validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
-) -> (Candidate<T>, Verdict, Option<String>) {
-    let response = match outcome {
-        Ok(response) => response,
-        Err(source) => {
-            let note = source.to_string();
-            let host = host.to_owned();
-            let trouble = Candidate::Trouble(DiscoveryError::Unreachable { host, source });
-            return (trouble, Verdict::Failed, Some(note));
-        }
-    };
-    let status = response.status();
-    if status.is_server_error() || status.as_u16() == 429 {
-        let trouble = Candidate::Trouble(DiscoveryError::Unavailable {
-            host: host.to_owned(),
-            status: status.as_u16(),
-            after: retry_after(response.headers()),
-        });
-        return (trouble, Verdict::Failed, None);
-    }
-    if status.as_u16() != 200 {
-        return (Candidate::Miss, Verdict::Miss, None);
-    }
-    let document = match json::object(response.headers(), response.body()) {
-        Ok(document) => document,
-        Err(error) => return (Candidate::Miss, Verdict::Miss, Some(error.to_string())),
-    };
-    match validate(&document) {
-        Ok(found) => (Candidate::Found(found), Verdict::Ok, None),
-        Err(error) => {
-            let note = error.to_string();
-            (Candidate::Invalid(error), Verdict::Failed, Some(note))
-        }
-    }
-}
-
-fn get(url: &Url) -> Request {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = uri(url);
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(
-        "mcp-protocol-version",
-        HeaderValue::from_static(probe::PROTOCOL_VERSION),
-    );
-    request
 }

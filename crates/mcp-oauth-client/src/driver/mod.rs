@@ -1,6 +1,8 @@
 //! The thin driver: runs the request and response pairs over a [`Transport`].
 
+mod candidates;
 mod discover;
+mod discovery_error;
 mod failed;
 
 use std::{sync::Arc, time::Duration};
@@ -8,7 +10,8 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, header::RETRY_AFTER};
 
 pub use self::{
-    discover::{Discovery, DiscoveryError, OpenServer, ProtectedServer},
+    discover::{Discovery, OpenServer, ProtectedServer},
+    discovery_error::DiscoveryError,
     failed::{Failed, Recoverable},
 };
 use crate::{
