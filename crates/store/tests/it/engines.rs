@@ -2,9 +2,8 @@
 
 use gatepass_connections::{ConnectionId, FlowId, OwnerId, Sealed, store::ConnectionRow};
 use gatepass_store::Database;
+use gatepass_test_postgres::Postgres;
 use mcp_oauth_client::Timestamp;
-
-use crate::postgres::Postgres;
 
 /// A fresh database of each engine.
 pub async fn each(test: impl AsyncFn(Database)) {

@@ -1,10 +1,5 @@
 //! One contract, two engines.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod connections;
 mod conversations;
@@ -12,7 +7,6 @@ mod engines;
 mod files;
 mod flows;
 mod outbox;
-mod postgres;
 mod registrations;
 mod replicas;
 mod trouble;

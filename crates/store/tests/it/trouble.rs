@@ -5,9 +5,10 @@ use gatepass_connections::{
     store::{ConnectionStore, Store},
 };
 use gatepass_store::Database;
+use gatepass_test_postgres::Postgres;
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
-use crate::{engines::*, postgres::Postgres};
+use crate::engines::*;
 
 #[tokio::test]
 async fn a_file_that_somebody_else_locks_can_be_read_and_written_to_later() {
