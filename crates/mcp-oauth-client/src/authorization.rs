@@ -105,3 +105,22 @@ pub fn begin(
     let url = server.authorization_endpoint.with_query(&fields);
     (url, pending)
 }
+
+/// The authorization URL for a person who wants to sign in as somebody else, although the
+/// authorization server may remember who they are: `prompt=select_account`, or `login` where that
+/// is not listed (OpenID Connect Core §3.1.2.1). A server that takes neither gets the URL as it is;
+/// one that knows no `prompt` ignores it (RFC 6749 §3.1).
+pub fn for_another_account(url: &Endpoint, server: &AuthorizationServer) -> Endpoint {
+    const CHOOSE: &str = "select_account";
+    const SIGN_IN: &str = "login";
+    let prompt = match &server.prompts {
+        None => Some(SIGN_IN),
+        Some(listed) => [CHOOSE, SIGN_IN]
+            .into_iter()
+            .find(|prompt| listed.iter().any(|value| value == prompt)),
+    };
+    match prompt {
+        Some(prompt) => url.with_query(&[("prompt", prompt.to_owned())]),
+        None => url.clone(),
+    }
+}

@@ -58,7 +58,7 @@ pub use metadata::{AuthorizationServer, MetadataError, ResourceMetadata};
 pub use oauth_error::OAuthError;
 pub use recovery::Recovery;
 pub use registration::{GivenClient, RegistrationError, Rung};
-pub use report::{Actor, Report, Step, Verdict};
+pub use report::{Actor, Observer, Report, Step, Verdict};
 pub use resource::{ResourceId, ServerUrl};
 pub use revocation::{Revocation, RevocationError};
 pub use scope::Scopes;

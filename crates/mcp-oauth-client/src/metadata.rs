@@ -137,6 +137,9 @@ pub struct AuthorizationServer {
     pub iss_in_responses: bool,
     /// Whether a Client ID Metadata Document URL is taken as client id.
     pub client_id_metadata_documents: bool,
+    /// The values of `prompt` that it takes; `None` where the document does not say (OpenID
+    /// Connect, Initiating User Registration §4).
+    pub prompts: Option<Vec<String>>,
     /// Whether the endpoints are the defaults of the 2025-03-26 revision rather than published.
     pub assumed: bool,
 }
@@ -184,6 +187,7 @@ impl AuthorizationServer {
                 document,
                 "client_id_metadata_document_supported",
             ),
+            prompts: json::list(document, "prompt_values_supported"),
             assumed: false,
         })
     }
@@ -207,6 +211,7 @@ impl AuthorizationServer {
             s256: None,
             iss_in_responses: false,
             client_id_metadata_documents: false,
+            prompts: None,
             assumed: true,
         })
     }

@@ -65,6 +65,16 @@ pub enum Actor {
     Nobody,
 }
 
+/// Watches an operation while it runs, for whoever shows its progress. The report stays the truth:
+/// a step may be judged anew once the whole operation has ended.
+pub trait Observer: Send + Sync {
+    /// A request is about to be sent; the step has no outcome yet.
+    fn began(&self, step: &Step);
+
+    /// The step has ended.
+    fn ended(&self, step: &Step);
+}
+
 /// Most steps kept, so that a report stays readable and bounded.
 const MOST_STEPS: usize = 64;
 

@@ -37,21 +37,21 @@ impl AuthClient {
         report: &mut Report,
         validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
     ) -> Vec<Candidate<T>> {
-        let fetches = urls.iter().map(|url| async move {
-            let mut own = Report::new();
-            let outcome = self.send(leg, get(url), rule, &mut own).await;
-            (outcome, own.steps.pop())
-        });
+        let fetches = urls
+            .iter()
+            .map(|url| self.exchange_one(leg, get(url), rule));
         let mut candidates = Vec::new();
         for (url, (outcome, step)) in urls.iter().zip(join_all(fetches).await) {
             let host = url.host_str().unwrap_or_default().to_owned();
             let (candidate, verdict, note) = judge(outcome, &host, &validate);
             if let Some(step) = step {
-                report.push(Step {
+                let note = note.or(step.note.clone());
+                let judged = Step {
                     verdict,
-                    note: note.or(step.note.clone()),
+                    note,
                     ..step
-                });
+                };
+                self.record(report, judged);
             }
             candidates.push(candidate);
         }

@@ -22,7 +22,7 @@ use crate::{
     metadata::AuthorizationServer,
     recovery::Recovery,
     registration::{self, RegistrationError},
-    report::{Actor, Report, Step, Verdict},
+    report::{Actor, Observer, Report, Step, Verdict},
     revocation::{self, Revocation, RevocationError, TokenKind},
     scope::Scopes,
     settings::Settings,
@@ -39,6 +39,7 @@ pub struct AuthClient {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     settings: Arc<Settings>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl AuthClient {
@@ -54,6 +55,15 @@ impl AuthClient {
             clock,
             random,
             settings: Arc::new(settings),
+            observer: None,
+        }
+    }
+
+    /// The same client, which tells `observer` of each request while it runs.
+    pub fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self.clone()
         }
     }
 
@@ -202,13 +212,34 @@ impl AuthClient {
         rule: &str,
         report: &mut Report,
     ) -> Result<Response, TransportError> {
+        let (outcome, step) = self.exchange_one(leg, request, rule).await;
+        if let Some(step) = step {
+            self.record(report, step);
+        }
+        outcome
+    }
+
+    /// Sends one request and describes it, for whoever judges the answer before it is recorded.
+    async fn exchange_one(
+        &self,
+        leg: Leg,
+        request: Request,
+        rule: &str,
+    ) -> (Result<Response, TransportError>, Option<Step>) {
         let method = request.method().clone();
         let url = request.uri().to_string().parse::<url::Url>().ok();
+        let described = |elapsed| {
+            url.as_ref()
+                .map(|url| Step::request(leg.name(), &method, url, elapsed, rule))
+        };
+        if let Some(observer) = &self.observer
+            && let Some(step) = described(Duration::ZERO)
+        {
+            observer.began(&step);
+        }
         let before = self.clock.now();
         let outcome = self.transport.send(leg, request).await;
-        if let Some(url) = url {
-            let elapsed = before.until(self.clock.now());
-            let mut step = Step::request(leg.name(), &method, &url, elapsed, rule);
+        let step = described(before.until(self.clock.now())).map(|mut step| {
             match &outcome {
                 Ok(response) => {
                     step.status = Some(response.status().as_u16());
@@ -220,9 +251,17 @@ impl AuthClient {
                     step.note = Some(error.to_string());
                 }
             }
-            report.push(step);
+            step
+        });
+        (outcome, step)
+    }
+
+    /// Adds a step to the report and tells whoever watches.
+    fn record(&self, report: &mut Report, step: Step) {
+        if let Some(observer) = &self.observer {
+            observer.ended(&step);
         }
-        outcome
+        report.push(step);
     }
 }
 

@@ -1,6 +1,6 @@
 use mcp_oauth_client::{
-    Actor, Discovery, DiscoveryError, Issuer, Legacy, ProtectedServer, Recovery, Scopes,
-    TransportFailure, UrlPolicy,
+    Actor, Discovery, DiscoveryError, Issuer, Legacy, Observer, ProtectedServer, Recovery, Scopes,
+    Step, TransportFailure, UrlPolicy,
 };
 use serde_json::json;
 
@@ -384,4 +384,44 @@ async fn offline_access_is_asked_for_only_where_it_is_listed() {
         found.scopes_at(&found.authorization_server),
         Scopes::parse("notes:read")
     );
+}
+
+#[derive(Default)]
+struct Watched(std::sync::Mutex<Vec<String>>);
+
+impl Observer for Watched {
+    fn began(&self, step: &Step) {
+        let line = format!("began {}", step.request.as_deref().unwrap());
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn ended(&self, step: &Step) {
+        let line = format!("{:?} {}", step.verdict, step.request.as_deref().unwrap());
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_each_request_when_it_begins_and_how_it_was_judged() {
+    let world = World::well_behaved();
+    let watched = std::sync::Arc::new(Watched::default());
+    let client = world.client().observed_by(watched.clone());
+    let Discovery::Protected(found) = client.discover(&server()).await.unwrap() else {
+        panic!("it asks for a token");
+    };
+    let told = watched.0.lock().unwrap().clone();
+    assert_eq!(
+        told,
+        [
+            format!("began {PROBE}"),
+            format!("Info {PROBE}"),
+            format!("began {PRM_PATH}"),
+            format!("Ok {PRM_PATH}"),
+            format!("began {OAUTH}"),
+            format!("began {OPENID}"),
+            format!("Ok {OAUTH}"),
+            format!("Miss {OPENID}"),
+        ]
+    );
+    assert_eq!(found.report.steps.len(), 4, "and the report is the same");
 }

@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod authorization;
 mod callback;
 mod discovery;
 mod registration;
