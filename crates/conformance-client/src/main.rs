@@ -8,6 +8,7 @@
 
 mod arguments;
 mod context;
+mod identity;
 mod person;
 mod system;
 mod tokens;

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, bail};
 use gatepass_mcp::{TokenSource, TokenSourceError};
 use mcp_oauth_client::{
-    AuthClient, AuthorizationServer, BoxFuture, Challenges, Connection, GivenClient, Issuer,
-    Recovery, Registration, RegistrationKind, Rung, Scopes, Secret, ServerUrl, Target,
-    registration,
+    AccessToken, AuthClient, AuthorizationServer, BoxFuture, Challenges, Connection, GivenClient,
+    Issuer, MachineGrant, Recovery, Registration, RegistrationKind, Rung, Scopes, ServerUrl,
+    Target, registration,
 };
 
-use crate::person;
+use crate::{identity::Identity, person};
 
 /// Gets tokens for one server.
 pub(crate) struct Tokens {
@@ -18,6 +18,7 @@ pub(crate) struct Tokens {
     server: ServerUrl,
     /// The client registered beforehand, and where, if that is known.
     preregistered: Option<(GivenClient, Option<String>)>,
+    identity: Identity,
     held: Mutex<Held>,
 }
 
@@ -35,17 +36,19 @@ impl Tokens {
         auth: AuthClient,
         server: ServerUrl,
         preregistered: Option<(GivenClient, Option<String>)>,
+        identity: Identity,
     ) -> Self {
         Self {
             auth,
             server,
             preregistered,
+            identity,
             held: Mutex::default(),
         }
     }
 
     /// One flow: discovery from the server's challenge, registration, consent, exchange.
-    pub(crate) async fn authorize(&self, challenges: &Challenges) -> Result<Secret> {
+    pub(crate) async fn authorize(&self, challenges: &Challenges) -> Result<AccessToken> {
         let found = self
             .auth
             .discover_challenged(&self.server, challenges)
@@ -63,19 +66,44 @@ impl Tokens {
             held.asked.clone()
         };
         let registration = self.registration(server, &scopes).await?;
-        let redirect_uri = registration.redirect_uri.clone();
         let target = Target {
             server: self.server.clone(),
             resource: found.resource.clone(),
             scopes,
+            binding: found.binding,
         };
-        let (url, pending) = self.auth.begin(target, server, registration);
-        let answer = person::authorize(&url, &redirect_uri).await?;
-        let callback = pending.validate(answer, self.auth.clock().now())?;
-        let connection = self.auth.exchange(callback).await?;
-        let token = connection.tokens.access_token.clone();
+        let connection = self.connection(target, server, registration).await?;
+        let token = self.auth.access_token(&connection);
         self.held().connection = Some(connection);
         Ok(token)
+    }
+
+    /// Gets tokens by the grant that fits who we are.
+    async fn connection(
+        &self,
+        target: Target,
+        server: &AuthorizationServer,
+        registration: Registration,
+    ) -> Result<Connection> {
+        let auth = &self.auth;
+        let grant = match &self.identity {
+            Identity::Employee(own) => {
+                let (provider, id_token) = (&own.provider, &own.id_token);
+                let issuer = &server.issuer;
+                let exchanged = auth.exchange_id_token(provider, id_token, &target, issuer);
+                Some(MachineGrant::JwtBearer(exchanged.await?.into()))
+            }
+            identity => identity.grant(server),
+        };
+        if let Some(grant) = grant {
+            let asked = auth.authorize_machine(target, server, registration, grant);
+            return Ok(asked.await?);
+        }
+        let redirect_uri = registration.redirect_uri.clone();
+        let (url, pending) = auth.begin(target, server, registration);
+        let answer = person::authorize(&url, &redirect_uri).await?;
+        let callback = pending.validate(answer, auth.clock().now())?;
+        Ok(auth.exchange(callback).await?)
     }
 
     async fn registration(
@@ -119,19 +147,19 @@ impl Tokens {
 }
 
 impl TokenSource for Tokens {
-    fn token(&self) -> BoxFuture<'_, Result<Option<Secret>, TokenSourceError>> {
+    fn token(&self) -> BoxFuture<'_, Result<Option<AccessToken>, TokenSourceError>> {
         Box::pin(async {
             let held = self.held();
             let connection = held.connection.as_ref();
-            Ok(connection.map(|connection| connection.tokens.access_token.clone()))
+            Ok(connection.map(|connection| self.auth.access_token(connection)))
         })
     }
 
     fn rejected<'a>(
         &'a self,
-        _rejected: &'a Secret,
+        _rejected: &'a AccessToken,
         challenges: &'a Challenges,
-    ) -> BoxFuture<'a, Result<Option<Secret>, TokenSourceError>> {
+    ) -> BoxFuture<'a, Result<Option<AccessToken>, TokenSourceError>> {
         Box::pin(async move {
             match self.authorize(challenges).await {
                 Ok(token) => Ok(Some(token)),

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::{
     arguments,
     context::{Call, Context, revision},
+    identity::Identity,
     system::{SystemClock, SystemRandom},
     tell,
     tokens::Tokens,
@@ -22,6 +23,13 @@ use crate::{
 
 /// How often more access is asked for within one visit, the first sign-in included.
 const MOST_FLOWS: u32 = 3;
+
+/// The ways to authorize without a person that this program knows.
+const EXTENSIONS: [&str; 3] = [
+    "io.modelcontextprotocol/oauth-client-credentials",
+    "io.modelcontextprotocol/enterprise-managed-authorization",
+    "io.modelcontextprotocol/auth/wif",
+];
 
 /// A visit to a server.
 pub(crate) struct Visit {
@@ -36,18 +44,17 @@ impl Visit {
     pub(crate) fn new(url: &str, egress: Arc<Egress>, context: Context) -> Result<Self> {
         let policy = UrlPolicy::AllowLoopbackHttp;
         let server = ServerUrl::parse(url, policy)?;
-        let mut settings = Settings::new(
-            "Gatepass conformance client",
-            "http://localhost:4283/api/mcp/oauth/callback",
-        );
+        let redirect_uri = "http://localhost:4283/api/mcp/oauth/callback";
+        let mut settings = Settings::new("Gatepass conformance client", redirect_uri);
         settings.url_policy = policy;
         settings.client_metadata_url = std::env::var("CLIENT_METADATA_URL").ok();
         settings.legacy = Legacy::AssumeEndpoints;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
         let auth = AuthClient::new(egress.clone(), clock, random, settings);
-        let client = context.client();
+        let identity = Identity::of(&context, policy, redirect_uri)?;
+        let client = context.client()?;
         let preregistered = client.map(|client| (client, context.issuer.clone()));
-        let tokens = Tokens::new(auth, server.clone(), preregistered);
+        let tokens = Tokens::new(auth, server.clone(), preregistered, identity);
         Ok(Self {
             server,
             carrier: egress,
@@ -74,7 +81,7 @@ impl Visit {
             let each = list.tools.iter();
             each.map(|tool| Call {
                 name: tool.name.clone(),
-                arguments: arguments::of(&tool.input_schema),
+                arguments: arguments::of(&tool.input_schema, &list.tools),
             })
             .collect()
         });
@@ -101,6 +108,7 @@ impl Visit {
         let access = Access::open(owner, self.server.clone(), StaticHeaders::default())
             .with_tokens(ConnectionId::from_text("visit"), self.source());
         let options = SessionOptions {
+            extensions: EXTENSIONS.to_vec(),
             interaction: Some(Arc::new(Accepting)),
             ..SessionOptions::default()
         };

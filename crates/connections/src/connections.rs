@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use mcp_oauth_client::{
-    CONNECTION_VERSION, Clock, Connection, Random, Secret, ServerUrl, Timestamp,
+    AccessToken, CONNECTION_VERSION, Clock, Connection, Prover, Random, Secret, ServerUrl,
+    Timestamp,
 };
 
 use crate::{
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) custody: Custody,
     pub(crate) flights: Flights,
+    prover: Prover,
 }
 
 /// What the caller needs a connection for.
@@ -100,8 +102,10 @@ impl Connections {
         random: Arc<dyn Random>,
         custody: Custody,
     ) -> Self {
+        let prover = Prover::new(clock.clone(), random.clone());
         Self {
             inner: Arc::new(Inner {
+                prover,
                 store,
                 keys,
                 tokens,
@@ -124,6 +128,11 @@ impl Connections {
         let row = self.inner.row(owner, &id, 1, sealed.clone());
         self.inner.store.add_connection(&row).await?;
         Ok(SealedConnection::describe(id, 1, sealed, connection))
+    }
+
+    /// The access token of an open connection, ready to be presented to its resource.
+    pub fn access_token(&self, opened: &Opened) -> AccessToken {
+        AccessToken::of(&opened.connection, &self.inner.prover)
     }
 
     /// What is inside a seal, as it was presented: nothing is sent, nothing is looked up. Not for

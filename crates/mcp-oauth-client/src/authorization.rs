@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::Registration,
+    dpop::Binding,
+    es256::Es256Key,
     metadata::AuthorizationServer,
     pkce,
     resource::{ResourceId, ServerUrl},
@@ -47,6 +49,12 @@ pub struct PendingAuthorization {
     pub verifier: Secret,
     /// The scopes asked for.
     pub scopes: Scopes,
+    /// Whether the resource wants bound tokens.
+    #[serde(default)]
+    pub binding: Binding,
+    /// The key they will be bound to (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_key: Option<Es256Key>,
     /// When the flow began.
     pub started_at: Timestamp,
 }
@@ -67,6 +75,8 @@ pub struct Target {
     pub resource: ResourceId,
     /// The scopes to ask for; with none the parameter is left out.
     pub scopes: Scopes,
+    /// Whether it wants tokens that are bound to a key.
+    pub binding: Binding,
 }
 
 /// Builds the authorization URL and the record that waits for the answer.
@@ -87,6 +97,8 @@ pub fn begin(
         state: pkce::random_token(random),
         verifier: pkce::verifier(random),
         scopes: target.scopes,
+        binding: target.binding,
+        dpop_key: server.dpop_key(target.binding, random),
         started_at: now,
         registration,
     };
@@ -101,6 +113,10 @@ pub fn begin(
     ];
     if !pending.scopes.is_empty() {
         fields.push(("scope", pending.scopes.to_string()));
+    }
+    if let Some(key) = &pending.dpop_key {
+        // Binds the code itself to the key (RFC 9449 §10).
+        fields.push(("dpop_jkt", key.thumbprint()));
     }
     let url = server.authorization_endpoint.with_query(&fields);
     (url, pending)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{issuer::Issuer, secret::Secret, time::Timestamp};
+use crate::{es256::Es256Key, issuer::Issuer, secret::Secret, time::Timestamp};
 
 /// A client identifier (RFC 6749 §2.2). Never empty or blank: those are no client id at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub enum ClientAuthMethod {
     ClientSecretBasic,
     /// Id and secret in the body.
     ClientSecretPost,
+    /// An assertion signed with the client's key (RFC 7523 §2.2).
+    PrivateKeyJwt,
 }
 
 impl ClientAuthMethod {
@@ -71,6 +73,7 @@ impl ClientAuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
@@ -80,6 +83,7 @@ impl ClientAuthMethod {
             "none" => Some(Self::None),
             "client_secret_basic" => Some(Self::ClientSecretBasic),
             "client_secret_post" => Some(Self::ClientSecretPost),
+            "private_key_jwt" => Some(Self::PrivateKeyJwt),
             _ => None,
         }
     }
@@ -111,6 +115,9 @@ pub struct Registration {
     /// The client secret of a confidential client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Secret>,
+    /// The key of a client that signs instead of sending a secret (RFC 7523 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<Es256Key>,
     /// When the secret stops working (RFC 7591 §3.2.1); `None` for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_expires_at: Option<Timestamp>,

@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     client::{ClientAuthMethod, Registration},
+    client_assertion::{ASSERTION_TYPE, assertion},
+    issuing::Issuing,
+    secret::Secret,
     transport::Request,
     url_policy::Endpoint,
 };
@@ -19,19 +22,27 @@ pub(crate) fn authenticated_form(
     endpoint: &Endpoint,
     registration: &Registration,
     fields: &[(&str, &str)],
+    issuing: &Issuing<'_>,
 ) -> Request {
-    let secret = registration.client_secret.as_ref().map(|s| s.expose());
+    let secret = registration.client_secret.as_ref().map(Secret::expose);
+    let key = registration.client_key.as_ref();
     let id = registration.client_id.as_str();
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields);
     let mut authorization = None;
-    match (registration.auth_method, secret) {
-        (ClientAuthMethod::ClientSecretBasic, Some(secret)) => {
+    match (registration.auth_method, secret, key) {
+        (ClientAuthMethod::ClientSecretBasic, Some(secret), _) => {
             authorization = Some(basic(id, secret));
         }
-        (ClientAuthMethod::ClientSecretPost, Some(secret)) => {
+        (ClientAuthMethod::ClientSecretPost, Some(secret), _) => {
             form.append_pair("client_id", id);
             form.append_pair("client_secret", secret);
+        }
+        (ClientAuthMethod::PrivateKeyJwt, _, Some(key)) => {
+            // The assertion says who the client is (RFC 7521 §4.2).
+            let assertion = assertion(registration, key, issuing);
+            form.append_pair("client_assertion_type", ASSERTION_TYPE);
+            form.append_pair("client_assertion", assertion.expose());
         }
         _ => {
             form.append_pair("client_id", id);

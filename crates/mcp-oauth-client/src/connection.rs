@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     client::Registration,
+    es256::Es256Key,
     issuer::Issuer,
     resource::{ResourceId, ServerUrl},
     scope::Scopes,
@@ -35,6 +36,9 @@ pub struct Connection {
     pub revocation_endpoint: Option<Endpoint>,
     /// The client the tokens were issued to.
     pub registration: Registration,
+    /// The key that token requests are proved with, and bound tokens are bound to (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_key: Option<Es256Key>,
     /// The tokens.
     pub tokens: Tokens,
 }
@@ -42,8 +46,11 @@ pub struct Connection {
 /// What a token endpoint gave (RFC 6749 §5.1), with absolute times.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
-    /// The access token; a bearer token (RFC 6750).
+    /// The access token.
     pub access_token: Secret,
+    /// How it is presented.
+    #[serde(default)]
+    pub token_type: TokenType,
     /// The refresh token, if one was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Secret>,
@@ -55,6 +62,17 @@ pub struct Tokens {
     pub expires_at: Option<Timestamp>,
     /// When the tokens were issued to us.
     pub issued_at: Timestamp,
+}
+
+/// How an access token is presented to its resource (RFC 6749 §7.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenType {
+    /// Alone (RFC 6750).
+    #[default]
+    Bearer,
+    /// With a proof that we hold the connection's key (RFC 9449).
+    Dpop,
 }
 
 /// The longest time before its end at which an access token is refreshed ahead.

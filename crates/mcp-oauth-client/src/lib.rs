@@ -12,20 +12,28 @@
 //! | [`pkce`], [`authorization`] | sending the user off | 6749 §4.1.1, 7636, 8707 |
 //! | [`callback`] | believing what comes back | 6749 §4.1.2, 9207 |
 //! | [`token`] | code exchange and refresh | 6749 §4.1.3, §6 |
+//! | [`dpop`], [`access_token`] | tokens bound to a key, and how tokens are presented | 9449, 6750 |
+//! | [`grants`] | tokens without a browser: client credentials, assertions, token exchange | 6749 §4.4, 7523, 8693 |
 //! | [`revocation`] | the end | 7009 |
 //!
 //! The order is forced by types: a code can only be exchanged from a [`ValidatedCallback`], and
 //! an endpoint can only be called once a [`UrlPolicy`] has made it an [`Endpoint`].
 #![deny(missing_docs)]
 
+pub mod access_token;
 pub mod authorization;
 pub mod callback;
 pub mod challenge;
 pub mod client;
+mod client_assertion;
 mod client_auth;
 pub mod connection;
+pub mod dpop;
 pub mod driver;
+pub mod es256;
+pub mod grants;
 pub mod issuer;
+pub mod issuing;
 mod json;
 pub mod metadata;
 pub mod oauth_error;
@@ -45,15 +53,20 @@ pub mod transport;
 pub mod url_policy;
 pub mod well_known;
 
+pub use access_token::{AccessToken, Unpresentable};
 pub use authorization::{FLOW_LIFETIME, PendingAuthorization, Target};
 pub use callback::{CallbackError, CallbackQuery, ValidatedCallback};
 pub use challenge::{Challenge, Challenges};
 pub use client::{BlankClientId, ClientAuthMethod, ClientId, Registration, RegistrationKind};
-pub use connection::{CONNECTION_VERSION, Connection, Tokens};
+pub use connection::{CONNECTION_VERSION, Connection, TokenType, Tokens};
+pub use dpop::{Binding, Prover};
 pub use driver::{
     AuthClient, Discovery, DiscoveryError, Failed, OpenServer, ProtectedServer, Recoverable,
 };
+pub use es256::{Es256Key, KeyError};
+pub use grants::{Assertion, IdJag, IdentityProvider, MachineFlow, MachineGrant};
 pub use issuer::Issuer;
+pub use issuing::Issuing;
 pub use metadata::{AuthorizationServer, MetadataError, ResourceMetadata};
 pub use oauth_error::OAuthError;
 pub use recovery::Recovery;

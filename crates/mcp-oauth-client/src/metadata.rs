@@ -5,10 +5,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     client::ClientAuthMethod,
+    dpop::Binding,
+    es256::{ES256, Es256Key},
     issuer::Issuer,
     json,
     resource::{ResourceId, ServerUrl},
     scope::Scopes,
+    time::Random,
     url_policy::{Endpoint, UrlError, UrlPolicy},
 };
 
@@ -67,6 +70,8 @@ pub struct ResourceMetadata {
     pub authorization_servers: Vec<Issuer>,
     /// The scopes the server knows.
     pub scopes_supported: Scopes,
+    /// Whether it wants tokens that are bound to a key (RFC 9728 §2, RFC 9449).
+    pub binding: Binding,
 }
 
 /// Most authorization servers kept of one document.
@@ -106,7 +111,16 @@ impl ResourceMetadata {
             });
         }
         let scopes = json::list(document, "scopes_supported").unwrap_or_default();
+        let proofs = json::list(document, "dpop_signing_alg_values_supported").unwrap_or_default();
+        let binding = if json::flag(document, "dpop_bound_access_tokens_required") {
+            Binding::Required
+        } else if proofs.iter().any(|name| name == ES256) {
+            Binding::Offered
+        } else {
+            Binding::Bearer
+        };
         Ok(Self {
+            binding,
             resource,
             authorization_servers,
             scopes_supported: scopes.iter().map(String::as_str).collect(),
@@ -131,6 +145,12 @@ pub struct AuthorizationServer {
     pub scopes_supported: Scopes,
     /// Client authentication at the token endpoint; `None` where the document does not say.
     pub token_auth_methods: Option<Vec<String>>,
+    /// The algorithms it takes client assertions in (RFC 8414 §2); `None` where it does not say.
+    pub assertion_algs: Option<Vec<String>>,
+    /// The grants it knows; `None` where the document does not say.
+    pub grant_types: Option<Vec<String>>,
+    /// Whether it takes proofs signed with ES256 (RFC 9449 §5.1).
+    pub binds_tokens: bool,
     /// Whether S256 is listed; `None` where the document does not say.
     pub s256: Option<bool>,
     /// Whether responses carry `iss` (RFC 9207 §3).
@@ -178,6 +198,13 @@ impl AuthorizationServer {
             revocation_endpoint: endpoint(document, "revocation_endpoint", policy)?,
             scopes_supported: scopes.iter().map(String::as_str).collect(),
             token_auth_methods: json::list(document, "token_endpoint_auth_methods_supported"),
+            assertion_algs: json::list(
+                document,
+                "token_endpoint_auth_signing_alg_values_supported",
+            ),
+            grant_types: json::list(document, "grant_types_supported"),
+            binds_tokens: json::list(document, "dpop_signing_alg_values_supported")
+                .is_some_and(|names| names.iter().any(|name| name == ES256)),
             s256,
             iss_in_responses: json::flag(
                 document,
@@ -208,6 +235,9 @@ impl AuthorizationServer {
             revocation_endpoint: None,
             scopes_supported: Scopes::none(),
             token_auth_methods: None,
+            assertion_algs: None,
+            grant_types: None,
+            binds_tokens: false,
             s256: None,
             iss_in_responses: false,
             client_id_metadata_documents: false,
@@ -223,6 +253,26 @@ impl AuthorizationServer {
             Some(methods) => methods.iter().any(|name| name == method.as_str()),
             None => method == ClientAuthMethod::ClientSecretBasic,
         }
+    }
+
+    /// Whether it says that it knows a grant; RFC 8414 §2 says that a document without the list
+    /// means the authorization code (and the implicit grant, which is no more).
+    pub fn lists_grant(&self, grant_type: &str) -> bool {
+        match &self.grant_types {
+            Some(names) => names.iter().any(|name| name == grant_type),
+            None => grant_type == "authorization_code",
+        }
+    }
+
+    /// The key to prove token requests with, if the resource wants bound tokens and this server
+    /// issues them. What the resource demands is tried even where the server does not say so.
+    pub(crate) fn dpop_key(&self, binding: Binding, random: &dyn Random) -> Option<Es256Key> {
+        let wanted = match binding {
+            Binding::Bearer => false,
+            Binding::Offered => self.binds_tokens,
+            Binding::Required => true,
+        };
+        wanted.then(|| Es256Key::generate(random))
     }
 }
 

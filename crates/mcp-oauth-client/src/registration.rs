@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     client::{ClientAuthMethod, ClientId, Registration, RegistrationKind},
     client_auth::uri,
+    es256::Es256Key,
     json,
     metadata::AuthorizationServer,
     oauth_error::OAuthError,
@@ -31,6 +32,8 @@ pub struct GivenClient {
     pub client_id: ClientId,
     /// The client secret, for a confidential client.
     pub client_secret: Option<Secret>,
+    /// The key of a client that signs instead of sending a secret (`private_key_jwt`).
+    pub client_key: Option<Es256Key>,
     /// How it authenticates; chosen from the metadata when not given.
     pub auth_method: Option<ClientAuthMethod>,
 }
@@ -78,16 +81,27 @@ pub fn given(
     settings: &Settings,
 ) -> Registration {
     let secret = client.client_secret.clone().filter(|s| !s.is_blank());
-    let auth_method = match (&secret, client.auth_method) {
-        (None, _) => ClientAuthMethod::None,
-        (Some(_), Some(method)) if method != ClientAuthMethod::None => method,
-        (Some(_), _) => method_with_secret(server),
+    let auth_method = match (&client.client_key, &secret, client.auth_method) {
+        (Some(_), None, _) => ClientAuthMethod::PrivateKeyJwt,
+        (Some(_), Some(_), None) => ClientAuthMethod::PrivateKeyJwt,
+        (Some(_), _, Some(ClientAuthMethod::PrivateKeyJwt)) => ClientAuthMethod::PrivateKeyJwt,
+        (_, None, _) => ClientAuthMethod::None,
+        (
+            _,
+            Some(_),
+            Some(
+                method @ (ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost),
+            ),
+        ) => method,
+        (_, Some(_), _) => method_with_secret(server),
     };
+    let signs = auth_method == ClientAuthMethod::PrivateKeyJwt;
     Registration {
         issuer: server.issuer.clone(),
         kind,
         client_id: client.client_id.clone(),
-        client_secret: secret.filter(|_| auth_method != ClientAuthMethod::None),
+        client_secret: secret.filter(|_| auth_method != ClientAuthMethod::None && !signs),
+        client_key: client.client_key.clone().filter(|_| signs),
         secret_expires_at: None,
         auth_method,
         redirect_uri: settings.redirect_uri.clone(),
@@ -108,6 +122,7 @@ fn metadata_document(server: &AuthorizationServer, settings: &Settings) -> Optio
         kind: RegistrationKind::MetadataDocument,
         client_id: ClientId::new(url).ok()?,
         client_secret: None,
+        client_key: None,
         secret_expires_at: None,
         auth_method: ClientAuthMethod::None,
         redirect_uri: settings.redirect_uri.clone(),
@@ -286,8 +301,9 @@ pub fn process(
     let secret = json::text(&body, "client_secret").map(Secret::new);
     let auth_method = match json::text(&body, "token_endpoint_auth_method") {
         Some(name) => match ClientAuthMethod::from_name(&name) {
-            Some(method) => method,
-            None => {
+            // We have published no key.
+            Some(method) if method != ClientAuthMethod::PrivateKeyJwt => method,
+            _ => {
                 let name = json::showable(&name, 60);
                 return Err(not_understood(format!(
                     "it wants the client to authenticate by “{name}”, which is not supported"
@@ -314,6 +330,7 @@ pub fn process(
         kind: RegistrationKind::Dynamic,
         client_id,
         client_secret,
+        client_key: None,
         secret_expires_at,
         auth_method,
         redirect_uri: settings.redirect_uri.clone(),

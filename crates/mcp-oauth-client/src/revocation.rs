@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     client_auth::authenticated_form,
     connection::Connection,
+    issuing::Issuing,
     json,
     oauth_error::OAuthError,
     recovery::Recovery,
@@ -100,13 +101,14 @@ impl RevocationError {
 
 /// The request that revokes one token of a connection (RFC 7009 §2.1); nothing if the server has
 /// no endpoint for it or the connection no such token.
-pub fn request(connection: &Connection, kind: TokenKind) -> Option<Request> {
+pub fn request(connection: &Connection, kind: TokenKind, issuing: &Issuing<'_>) -> Option<Request> {
     let endpoint = connection.revocation_endpoint.as_ref()?;
     let token = kind.of(connection)?;
     Some(authenticated_form(
         endpoint,
         &connection.registration,
         &[("token", token.expose()), ("token_type_hint", kind.hint())],
+        issuing,
     ))
 }
 

@@ -29,7 +29,8 @@ pub use access::{Access, HeaderError, StaticHeaders};
 pub use error::McpError;
 pub use interaction::Interaction;
 pub use session::{
-    ClientName, Progress, Revision, Session, SessionLimits, SessionOptions, ToolCall,
+    ClientName, DPOP_EXTENSION, Progress, Revision, Session, SessionLimits, SessionOptions,
+    ToolCall,
 };
 pub use sessions::{ServerTools, Sessions};
 pub use token_source::{ConnectionTokens, TokenSource, TokenSourceError};

@@ -3,20 +3,20 @@
 use std::sync::{Mutex, PoisonError};
 
 use gatepass_connections::{Connections, CustodyError, Owner, SealedConnection, connections::Need};
-use mcp_oauth_client::{BoxFuture, Challenges, Recovery, Secret, ServerUrl};
+use mcp_oauth_client::{AccessToken, BoxFuture, Challenges, Recovery, ServerUrl};
 
 /// Gives the token of each request, and another one when a server rejects it.
 pub trait TokenSource: Send + Sync {
     /// The token to send now; none to send the request without one.
-    fn token(&self) -> BoxFuture<'_, Result<Option<Secret>, TokenSourceError>>;
+    fn token(&self) -> BoxFuture<'_, Result<Option<AccessToken>, TokenSourceError>>;
 
     /// Another token, after a server answered 401 to this one: adopted if somebody else already
     /// has a newer one, refreshed otherwise, none if there is no way to another.
     fn rejected<'a>(
         &'a self,
-        rejected: &'a Secret,
+        rejected: &'a AccessToken,
         challenges: &'a Challenges,
-    ) -> BoxFuture<'a, Result<Option<Secret>, TokenSourceError>>;
+    ) -> BoxFuture<'a, Result<Option<AccessToken>, TokenSourceError>>;
 }
 
 /// Why there is no token.
@@ -85,7 +85,7 @@ impl ConnectionTokens {
         presented.is_newer.then(|| presented.connection.clone())
     }
 
-    async fn satisfy(&self, need: Need) -> Result<Option<Secret>, TokenSourceError> {
+    async fn satisfy(&self, need: Need) -> Result<Option<AccessToken>, TokenSourceError> {
         let presented = self.lock().connection.clone();
         let current = self
             .connections
@@ -98,8 +98,7 @@ impl ConnectionTokens {
                 presented.is_newer = true;
             }
         }
-        let tokens = current.opened.connection.tokens;
-        Ok(Some(tokens.access_token))
+        Ok(Some(self.connections.access_token(&current.opened)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Presented> {
@@ -110,15 +109,15 @@ impl ConnectionTokens {
 }
 
 impl TokenSource for ConnectionTokens {
-    fn token(&self) -> BoxFuture<'_, Result<Option<Secret>, TokenSourceError>> {
+    fn token(&self) -> BoxFuture<'_, Result<Option<AccessToken>, TokenSourceError>> {
         Box::pin(self.satisfy(Need::Valid))
     }
 
     fn rejected<'a>(
         &'a self,
-        rejected: &'a Secret,
+        rejected: &'a AccessToken,
         _challenges: &'a Challenges,
-    ) -> BoxFuture<'a, Result<Option<Secret>, TokenSourceError>> {
-        Box::pin(self.satisfy(Need::Replacing(rejected.clone())))
+    ) -> BoxFuture<'a, Result<Option<AccessToken>, TokenSourceError>> {
+        Box::pin(self.satisfy(Need::Replacing(rejected.secret().clone())))
     }
 }

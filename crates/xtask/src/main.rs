@@ -5,6 +5,7 @@
     reason = "a task runner talks to the terminal"
 )]
 
+mod conformance;
 mod dist;
 mod node;
 mod parts;
@@ -29,6 +30,8 @@ Tasks:
   test   everything a change must pass
   dist   make the release binary with the UI inside, in dist/
   shots  take pictures of the real pages
+  conformance
+         run the official MCP conformance suite
 
 `cargo xtask <task> --help` says more.";
 
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Some("run") => run::main(&args),
         Some("test") => test::main(&args),
         Some("dist") => dist::main(&args),
+        Some("conformance") => conformance::main(&args),
         Some("shots") => shots::main(&args),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

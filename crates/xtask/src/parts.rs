@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::conformance::{self, Side};
 use crate::node;
 use crate::shell::Shell;
 use crate::tools;
@@ -87,7 +88,7 @@ pub(crate) const PARTS: [Part; 8] = [
         name: "conformance",
         about: "the official MCP suite against our client and the demo's servers",
         lane: Lane::Built,
-        run: conformance,
+        run: |shell| conformance::run(shell, Side::Both),
     },
     Part {
         name: "deny",
@@ -130,22 +131,9 @@ fn e2e(shell: &Shell) -> Result<()> {
     )
 }
 
-fn conformance(shell: &Shell) -> Result<()> {
-    node::require(shell)?;
-    node::install(shell, "conformance")?;
-    build_programs(shell)?;
-    let program = |name: &str| shell.target().join("debug").join(name);
-    shell.run(
-        node::npm(shell, "conformance")
-            .arg("test")
-            .env("GATEPASS_DEMO_BIN", program("gatepass-demo"))
-            .env("GATEPASS_CONFORMANCE_CLIENT", program("conformance-client")),
-    )
-}
-
 /// Builds the binaries. Asking for the tests too gives the dependencies the features that the
 /// `nextest` part has built them with, so that nothing is compiled a second time.
-fn build_programs(shell: &Shell) -> Result<()> {
+pub(crate) fn build_programs(shell: &Shell) -> Result<()> {
     shell.run(
         shell
             .cargo()

@@ -16,8 +16,8 @@ use gatepass_store::Database;
 use mcp_oauth_client::{
     BoxFuture, CONNECTION_VERSION, ClientAuthMethod, ClientId, Clock, Connection, Failed, Issuer,
     OAuthError, Random, Registration, RegistrationKind, Report, ResourceId, Revocation,
-    RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, Tokens, TransportError,
-    TransportFailure, UrlPolicy, token::Grant,
+    RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, TokenType, Tokens,
+    TransportError, TransportFailure, UrlPolicy, token::Grant,
 };
 
 /// A clock that only moves when it is told to.
@@ -320,6 +320,7 @@ fn tokens(generation: u64, at: Timestamp) -> Tokens {
         refresh_token: Some(Secret::new(format!("rt-{generation}"))),
         scopes: Scopes::parse("notes:read"),
         expires_at: Some(at.after(LIFETIME)),
+        token_type: TokenType::Bearer,
         issued_at: at,
     }
 }
@@ -330,6 +331,7 @@ pub fn registration() -> Registration {
         kind: RegistrationKind::Dynamic,
         client_id: ClientId::new("client-1").unwrap(),
         client_secret: Some(Secret::new("client-secret-1")),
+        client_key: None,
         secret_expires_at: None,
         auth_method: ClientAuthMethod::ClientSecretBasic,
         redirect_uri: "https://app.example/cb".into(),
@@ -346,6 +348,7 @@ fn connection(generation: u64, at: Timestamp) -> Connection {
         token_endpoint: endpoint("https://as.example/token"),
         revocation_endpoint: Some(endpoint("https://as.example/revoke")),
         registration: registration(),
+        dpop_key: None,
         tokens: tokens(generation, at),
     }
 }

@@ -29,6 +29,7 @@ pub fn rung(config: &Config, settings: &Settings, server: &AuthorizationServer) 
     let client = preregistered(config, server).map(|client| GivenClient {
         client_id: client.client_id.clone(),
         client_secret: client.client_secret.clone(),
+        client_key: None,
         auth_method: Some(client.auth_method),
     });
     ladder(server, client.as_ref(), settings)

@@ -141,7 +141,9 @@ pub(super) fn client(
         (None, None) => ClientAuthMethod::None,
         (None, Some(_)) => ClientAuthMethod::ClientSecretBasic,
         (Some(name), secret) => {
-            let method = ClientAuthMethod::from_name(name).ok_or_else(|| {
+            let method = ClientAuthMethod::from_name(name);
+            let method = method.filter(|method| *method != ClientAuthMethod::PrivateKeyJwt);
+            let method = method.ok_or_else(|| {
                 format!(
                     "client of {issuer}: “{name}” is none of none, client_secret_basic, \
                      client_secret_post"

@@ -127,6 +127,7 @@ pub async fn start(
         server,
         resource: protected.resource.clone(),
         scopes,
+        binding: protected.binding,
     };
     let (url, pending) = app.auth.begin(target, &issuer, registration);
     let record = FlowRecord {
@@ -251,6 +252,7 @@ fn typed(client: TypedClient) -> Option<GivenClient> {
     Some(GivenClient {
         client_id,
         client_secret,
+        client_key: None,
         auth_method: None,
     })
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     challenge::{Challenge, Challenges},
+    dpop::Binding,
     issuer::Issuer,
     json,
     metadata::{AuthorizationServer, MetadataError, ResourceMetadata},
@@ -55,6 +56,8 @@ pub struct ProtectedServer {
     pub authorization_server: AuthorizationServer,
     /// The scopes the server asks for: of its challenge, else of its metadata, else none.
     pub wanted_scopes: Scopes,
+    /// Whether it wants tokens that are bound to a key (RFC 9449).
+    pub binding: Binding,
     /// What was tried.
     pub report: Report,
 }
@@ -155,6 +158,7 @@ impl AuthClient {
                     return Ok(ProtectedServer {
                         server: server.clone(),
                         resource: metadata.resource,
+                        binding: metadata.binding.challenged(challenges),
                         wanted_scopes: if challenged.is_empty() {
                             metadata.scopes_supported
                         } else {
@@ -354,6 +358,8 @@ impl AuthClient {
             authorization_servers: vec![authorization_server.issuer.clone()],
             authorization_server,
             wanted_scopes: challenged,
+            // Its revision knows bearer tokens only.
+            binding: Binding::Bearer,
             report,
         })
     }

@@ -4,6 +4,7 @@ mod candidates;
 mod discover;
 mod discovery_error;
 mod failed;
+mod grants;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,10 +16,14 @@ pub use self::{
     failed::{Failed, Recoverable},
 };
 use crate::{
+    access_token::AccessToken,
     authorization::{self, PendingAuthorization, Target},
     callback::ValidatedCallback,
     client::Registration,
+    client_auth,
     connection::Connection,
+    dpop::{self, DPOP, Prover},
+    issuing::Issuing,
     metadata::AuthorizationServer,
     recovery::Recovery,
     registration::{self, RegistrationError},
@@ -40,6 +45,8 @@ pub struct AuthClient {
     random: Arc<dyn Random>,
     settings: Arc<Settings>,
     observer: Option<Arc<dyn Observer>>,
+    /// Nonces of token endpoints, and the proofs of connections' tokens.
+    prover: Prover,
 }
 
 impl AuthClient {
@@ -50,10 +57,12 @@ impl AuthClient {
         random: Arc<dyn Random>,
         settings: Settings,
     ) -> Self {
+        let prover = Prover::new(clock.clone(), random.clone());
         Self {
             transport,
             clock,
             random,
+            prover,
             settings: Arc::new(settings),
             observer: None,
         }
@@ -132,15 +141,14 @@ impl AuthClient {
         callback: ValidatedCallback,
     ) -> Result<Connection, Failed<TokenError>> {
         let mut report = Report::new();
-        let request = token::exchange_request(&callback);
         const RULE: &str = "code exchange with PKCE and resource (RFC 6749 §4.1.3, RFC 8707)";
-        let outcome = match self.send(Leg::Token, request, RULE, &mut report).await {
-            Ok(response) => token::process_exchange(&callback, &response, self.clock.now()),
-            Err(source) => Err(TokenError::Transport {
-                host: callback.pending().token_endpoint.host(),
-                source,
-            }),
-        };
+        let endpoint = &callback.pending().token_endpoint;
+        let build = |issuing: &Issuing<'_>| Ok(token::exchange_request(&callback, issuing));
+        let sent = self
+            .ask_for_tokens(endpoint, build, RULE, &mut report)
+            .await;
+        let outcome = sent
+            .and_then(|response| token::process_exchange(&callback, &response, self.clock.now()));
         finish(outcome, report)
     }
 
@@ -148,18 +156,14 @@ impl AuthClient {
     /// whoever keeps the connection: a refresh token spent twice ends the grant.
     pub async fn refresh(&self, connection: &Connection) -> Result<Connection, Failed<TokenError>> {
         let mut report = Report::new();
-        let request = match token::refresh_request(connection) {
-            Ok(request) => request,
-            Err(error) => return finish(Err(error), report),
-        };
         const RULE: &str = "refresh with resource (RFC 6749 §6, RFC 8707)";
-        let outcome = match self.send(Leg::Token, request, RULE, &mut report).await {
-            Ok(response) => token::process_refresh(connection, &response, self.clock.now()),
-            Err(source) => Err(TokenError::Transport {
-                host: connection.token_endpoint.host(),
-                source,
-            }),
-        };
+        let endpoint = &connection.token_endpoint;
+        let build = |issuing: &Issuing<'_>| token::refresh_request(connection, issuing);
+        let sent = self
+            .ask_for_tokens(endpoint, build, RULE, &mut report)
+            .await;
+        let outcome = sent
+            .and_then(|response| token::process_refresh(connection, &response, self.clock.now()));
         finish(outcome, report)
     }
 
@@ -174,9 +178,10 @@ impl AuthClient {
             return Ok(Revocation::NotOffered);
         };
         let host = endpoint.host();
+        let issuing = Issuing::new(self.clock.now(), &*self.random);
         let mut refresh_revoked = false;
         for kind in [TokenKind::Refresh, TokenKind::Access] {
-            let Some(request) = revocation::request(connection, kind) else {
+            let Some(request) = revocation::request(connection, kind, &issuing) else {
                 continue;
             };
             const RULE: &str = "revocation (RFC 7009 §2.1)";
@@ -202,6 +207,42 @@ impl AuthClient {
             }
         }
         Ok(Revocation::Revoked)
+    }
+
+    /// The access token of a connection, ready to be presented.
+    pub fn access_token(&self, connection: &Connection) -> AccessToken {
+        AccessToken::of(connection, &self.prover)
+    }
+
+    /// Sends what `build` makes to a token endpoint, once more if only the server's nonce was
+    /// missing (RFC 9449 §8).
+    async fn ask_for_tokens(
+        &self,
+        endpoint: &Endpoint,
+        build: impl Fn(&Issuing<'_>) -> Result<Request, TokenError>,
+        rule: &str,
+        report: &mut Report,
+    ) -> Result<Response, TokenError> {
+        let nonces = self.prover.nonces();
+        let uri = client_auth::uri(endpoint.url());
+        let failed = |source| TokenError::Transport {
+            host: endpoint.host(),
+            source,
+        };
+        let known = nonces.of(&uri);
+        let issuing = Issuing::new(self.clock.now(), &*self.random);
+        let request = build(&issuing.with_nonce(known.as_deref()))?;
+        let proved = request.headers().contains_key(DPOP);
+        let response = self.send(Leg::Token, request, rule, report).await;
+        let response = response.map_err(failed)?;
+        if !proved || !nonces.learn(&uri, response.headers()) || !dpop::wants_nonce(&response) {
+            return Ok(response);
+        }
+        const AGAIN: &str = "once more with the server's nonce (RFC 9449 §8)";
+        let nonce = nonces.of(&uri);
+        let request = build(&issuing.with_nonce(nonce.as_deref()))?;
+        let response = self.send(Leg::Token, request, AGAIN, report).await;
+        response.map_err(failed)
     }
 
     /// Sends one request and records it.

@@ -1,6 +1,6 @@
 use mcp_oauth_client::{
-    CallbackError, CallbackQuery, FLOW_LIFETIME, PendingAuthorization, Recovery, RegistrationKind,
-    ResourceId, Scopes, Target, ValidatedCallback,
+    Binding, CallbackError, CallbackQuery, FLOW_LIFETIME, PendingAuthorization, Recovery,
+    RegistrationKind, ResourceId, Scopes, Target, ValidatedCallback,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -24,6 +24,7 @@ fn validate(query: &str) -> Result<ValidatedCallback, CallbackError> {
 fn the_authorization_url_carries_the_whole_request() {
     let client = World::new().client();
     let target = Target {
+        binding: Binding::Bearer,
         server: server(),
         resource: ResourceId::verbatim("https://mcp.example"),
         scopes: Scopes::parse("a b"),
@@ -49,6 +50,7 @@ fn the_authorization_url_carries_the_whole_request() {
 fn without_scopes_the_parameter_is_left_out() {
     let client = World::new().client();
     let target = Target {
+        binding: Binding::Bearer,
         server: server(),
         resource: ResourceId::verbatim(MCP),
         scopes: Scopes::none(),
@@ -159,6 +161,7 @@ fn an_unannounced_iss_is_compared_all_the_same_and_may_be_absent() {
         let server =
             authorization_server(json!({"authorization_response_iss_parameter_supported": false}));
         let target = Target {
+            binding: Binding::Bearer,
             server: crate::support::server(),
             resource: ResourceId::verbatim(MCP),
             scopes: Scopes::none(),

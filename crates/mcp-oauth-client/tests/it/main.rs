@@ -8,6 +8,8 @@
 mod authorization;
 mod callback;
 mod discovery;
+mod dpop;
+mod grants;
 mod registration;
 mod revocation;
 mod support;

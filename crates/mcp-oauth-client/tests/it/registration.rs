@@ -164,6 +164,7 @@ async fn a_refusal_says_why_and_leaves_the_way_of_entering_a_client() {
 #[test]
 fn the_ladder_goes_from_preregistered_to_asking() {
     let given = GivenClient {
+        client_key: None,
         client_id: ClientId::new("ours").unwrap(),
         client_secret: Some(Secret::new("s")),
         auth_method: None,
@@ -216,6 +217,7 @@ fn a_given_client_authenticates_by_a_method_the_server_lists() {
     );
     let with_secret = |secret: Option<&str>| {
         let client = GivenClient {
+            client_key: None,
             client_id: ClientId::new("x").unwrap(),
             client_secret: secret.map(Secret::new),
             auth_method: None,

@@ -7,10 +7,10 @@ use std::{
 
 use bytes::Bytes;
 use mcp_oauth_client::{
-    AuthClient, AuthorizationServer, BoxFuture, CallbackQuery, ClientAuthMethod, ClientId, Clock,
-    Connection, Issuer, Leg, PendingAuthorization, Random, Registration, RegistrationKind, Request,
-    ResourceId, Response, Scopes, Secret, ServerUrl, Settings, Target, Timestamp, Transport,
-    TransportError, TransportFailure, UrlPolicy,
+    AuthClient, AuthorizationServer, Binding, BoxFuture, CallbackQuery, ClientAuthMethod, ClientId,
+    Clock, Connection, Issuer, Leg, PendingAuthorization, Random, Registration, RegistrationKind,
+    Request, ResourceId, Response, Scopes, Secret, ServerUrl, Settings, Target, Timestamp,
+    Transport, TransportError, TransportFailure, UrlPolicy,
 };
 use serde_json::{Value, json};
 
@@ -258,6 +258,7 @@ pub fn registration(kind: RegistrationKind) -> Registration {
         kind,
         client_id: ClientId::new("client-1").unwrap(),
         client_secret: None,
+        client_key: None,
         secret_expires_at: None,
         auth_method: ClientAuthMethod::None,
         redirect_uri: REDIRECT.to_owned(),
@@ -275,6 +276,7 @@ pub fn confidential(method: ClientAuthMethod, id: &str, secret: &str) -> Registr
 
 pub fn begin(client: &AuthClient, registration: Registration) -> PendingAuthorization {
     let target = Target {
+        binding: Binding::Bearer,
         server: server(),
         resource: ResourceId::verbatim(MCP),
         scopes: Scopes::parse("notes:read"),

@@ -67,7 +67,7 @@ async fn attempt(
     let mut config = StreamableHttpClientTransportConfig::with_uri(access.server.as_str());
     config.retry_config = Arc::new(Resuming);
     let transport = StreamableHttpClientTransport::with_client(wire.clone(), config);
-    let handler = Handler::new(options.client.clone(), options.interaction.clone());
+    let handler = Handler::new(options);
     let current = vec![ProtocolVersion::V_2026_07_28];
     let lifecycle = match revision {
         Revision::Auto => ClientLifecycleMode::Auto {

@@ -12,12 +12,13 @@ use rmcp::{
     ClientHandler, ErrorData, RoleClient,
     model::{
         ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
-        ElicitationCapability, Implementation, ProgressNotificationParam, ProgressToken,
+        ElicitationCapability, Implementation, JsonObject, ProgressNotificationParam,
+        ProgressToken,
     },
     service::{NotificationContext, RequestContext},
 };
 
-use super::{ClientName, Progress};
+use super::{ClientName, DPOP_EXTENSION, Progress, SessionOptions};
 use crate::interaction::Interaction;
 
 /// Called with each step of progress.
@@ -25,6 +26,7 @@ pub(super) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 pub(super) struct Handler {
     client: ClientName,
+    extensions: Vec<&'static str>,
     interaction: Option<Arc<dyn Interaction>>,
     progress: Arc<ProgressListeners>,
     tools_changed: AtomicBool,
@@ -51,10 +53,11 @@ impl Drop for Listening {
 }
 
 impl Handler {
-    pub(super) fn new(client: ClientName, interaction: Option<Arc<dyn Interaction>>) -> Self {
+    pub(super) fn new(options: &SessionOptions) -> Self {
         Self {
-            client,
-            interaction,
+            client: options.client.clone(),
+            extensions: options.extensions.clone(),
+            interaction: options.interaction.clone(),
             progress: Arc::default(),
             tools_changed: AtomicBool::new(false),
         }
@@ -86,6 +89,9 @@ impl ClientHandler for Handler {
         if self.interaction.is_some() {
             capabilities.elicitation = Some(ElicitationCapability::default());
         }
+        let extensions = self.extensions.iter().chain([&DPOP_EXTENSION]);
+        let extensions = extensions.map(|id| ((*id).to_owned(), JsonObject::default()));
+        capabilities.extensions = Some(extensions.collect());
         ClientConfig::new(capabilities, name)
     }
 

@@ -92,6 +92,8 @@ pub struct SessionOptions {
     pub client: ClientName,
     /// Bounds.
     pub limits: SessionLimits,
+    /// Protocol extensions that the program supports beside [`DPOP_EXTENSION`], by their ids.
+    pub extensions: Vec<&'static str>,
     /// Who answers a server's questions; without one no server may ask any.
     pub interaction: Option<Arc<dyn Interaction>>,
 }
@@ -104,6 +106,9 @@ impl fmt::Debug for SessionOptions {
             .finish_non_exhaustive()
     }
 }
+
+/// The extension that every session supports: tokens bound to a key (RFC 9449).
+pub const DPOP_EXTENSION: &str = "io.modelcontextprotocol/auth/dpop";
 
 /// How long the end of a session is waited for.
 const CLOSING: Duration = Duration::from_secs(3);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use mcp_oauth_client::{Challenges, Secret};
+use http::{HeaderMap, Method, StatusCode};
+use mcp_oauth_client::{AccessToken, Challenges};
 
 use super::{Wire, lock};
 use crate::{
@@ -70,7 +70,23 @@ impl Wire {
     async fn send(
         &self,
         outgoing: &Outgoing,
-        token: Option<&Secret>,
+        token: Option<&AccessToken>,
+    ) -> Result<http::Response<BodyStream>, McpError> {
+        let response = self.send_once(outgoing, token).await?;
+        let (status, headers) = (response.status(), response.headers());
+        let again =
+            |token: &AccessToken| token.wants_another_proof(&self.inner.uri, status, headers);
+        if !token.is_some_and(again) {
+            return Ok(response);
+        }
+        drop(response);
+        self.send_once(outgoing, token).await
+    }
+
+    async fn send_once(
+        &self,
+        outgoing: &Outgoing,
+        token: Option<&AccessToken>,
     ) -> Result<http::Response<BodyStream>, McpError> {
         let mut request = http::Request::new(outgoing.body.clone());
         *request.method_mut() = outgoing.method.clone();
@@ -84,19 +100,12 @@ impl Wire {
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
         if let Some(token) = token {
-            headers.insert(header::AUTHORIZATION, self.bearer(token)?);
+            token
+                .present(&outgoing.method, &self.inner.uri, headers)
+                .map_err(|error| self.protocol(error.to_string()))?;
         }
         let opened = self.inner.carrier.open(request, outgoing.limits).await;
         opened.map_err(McpError::Unreachable)
-    }
-
-    fn bearer(&self, token: &Secret) -> Result<HeaderValue, McpError> {
-        let value = zeroize::Zeroizing::new(format!("Bearer {}", token.expose()));
-        let mut value = HeaderValue::from_str(&value).map_err(|_| {
-            self.protocol("its authorization server issued a token that no header can carry")
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
     }
 
     /// What a response says about access, if it does. Some servers answer an invalid token with

@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::HeaderMap;
-use mcp_oauth_client::{Secret, ServerUrl};
+use mcp_oauth_client::{AccessToken, ServerUrl};
 use tokio::sync::watch;
 
 use crate::{access::Access, error::McpError, http::StreamingTransport, token_source::TokenSource};
@@ -51,7 +51,7 @@ struct Inner {
     headers: HeaderMap,
     tokens: Mutex<Option<Arc<dyn TokenSource>>>,
     /// The token that was rejected although it was fresh; no other is asked for because of it.
-    hopeless: Mutex<Option<Secret>>,
+    hopeless: Mutex<Option<AccessToken>>,
     failures: Failures,
     limits: WireLimits,
     /// Whether a stream is kept open for what the server asks outside of any answer.

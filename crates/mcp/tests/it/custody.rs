@@ -8,7 +8,7 @@ use gatepass_demo::{Decision, Demo, approve};
 use gatepass_mcp::{Access, ConnectionTokens, McpError, Sessions, StaticHeaders, ToolCall};
 use gatepass_store::Database;
 use mcp_oauth_client::{
-    AuthClient, CallbackQuery, Connection, Discovery, Scopes, Settings, Target, UrlPolicy,
+    AuthClient, Binding, CallbackQuery, Connection, Discovery, Scopes, Settings, Target, UrlPolicy,
 };
 use serde_json::{Value, json};
 
@@ -76,6 +76,7 @@ impl House {
             .await
             .unwrap();
         let target = Target {
+            binding: Binding::Bearer,
             server,
             resource: found.resource,
             scopes,

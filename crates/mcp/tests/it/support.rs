@@ -23,7 +23,7 @@ use gatepass_mcp::{
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use mcp_oauth_client::{
-    BoxFuture, Challenges, Clock, Random, Secret, ServerUrl, Timestamp, UrlPolicy,
+    AccessToken, BoxFuture, Challenges, Clock, Random, Secret, ServerUrl, Timestamp, UrlPolicy,
 };
 use serde_json::{Value, json};
 
@@ -142,16 +142,16 @@ impl Tokens {
 }
 
 impl TokenSource for Tokens {
-    fn token(&self) -> BoxFuture<'_, Result<Option<Secret>, TokenSourceError>> {
+    fn token(&self) -> BoxFuture<'_, Result<Option<AccessToken>, TokenSourceError>> {
         let token = self.left.lock().unwrap().front().copied();
-        Box::pin(async move { Ok(token.map(Secret::new)) })
+        Box::pin(async move { Ok(token.map(Secret::new).map(AccessToken::bearer)) })
     }
 
     fn rejected<'a>(
         &'a self,
-        _rejected: &'a Secret,
+        _rejected: &'a AccessToken,
         _challenges: &'a Challenges,
-    ) -> BoxFuture<'a, Result<Option<Secret>, TokenSourceError>> {
+    ) -> BoxFuture<'a, Result<Option<AccessToken>, TokenSourceError>> {
         self.asked_again.fetch_add(1, Ordering::SeqCst);
         let mut left = self.left.lock().unwrap();
         if left.len() > 1 {

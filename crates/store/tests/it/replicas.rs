@@ -16,8 +16,8 @@ use gatepass_store::Database;
 use mcp_oauth_client::{
     BoxFuture, CONNECTION_VERSION, ClientAuthMethod, ClientId, Clock, Connection, Failed, Issuer,
     OAuthError, Random, Registration, RegistrationKind, Report, ResourceId, Revocation,
-    RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, Tokens, UrlPolicy,
-    token::Grant,
+    RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, TokenType, Tokens,
+    UrlPolicy, token::Grant,
 };
 
 use crate::engines::*;
@@ -103,6 +103,7 @@ fn tokens(n: usize) -> Tokens {
         refresh_token: Some(Secret::new(format!("rt-{n}"))),
         scopes: Scopes::parse("notes:read"),
         expires_at: Some(Still.now().after(Duration::from_secs(3600))),
+        token_type: TokenType::Bearer,
         issued_at: Still.now(),
     }
 }
@@ -123,10 +124,12 @@ fn over() -> Connection {
             kind: RegistrationKind::Dynamic,
             client_id: ClientId::new("client-1").unwrap(),
             client_secret: None,
+            client_key: None,
             secret_expires_at: None,
             auth_method: ClientAuthMethod::None,
             redirect_uri: "https://app.example/cb".into(),
         },
+        dpop_key: None,
         tokens: Tokens {
             expires_at: Some(Still.now()),
             ..tokens(0)

@@ -1,42 +1,12 @@
 // Runs the official MCP conformance suite against the demo's authorization server and MCP server.
 // Every scenario that applies must pass without a failed check and without a warning.
-import { spawn } from 'node:child_process';
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { startDemo } from '../e2e/lib/demo.mjs';
 import { freePort } from '../e2e/lib/program.mjs';
 import { Visitor } from '../e2e/lib/visitor.mjs';
 import { authorizationScenarios, notOffered, serverScenarios } from './scenarios.mjs';
-
-const here = new URL('./', import.meta.url);
-const results = new URL('results/', here);
-// The suite needs a newer Node than the rest of the project.
-const node = fileURLToPath(new URL('node_modules/node/bin/node', here));
-const suite = fileURLToPath(new URL('node_modules/@modelcontextprotocol/conformance/dist/index.js', here));
-
-/** Runs the suite; `onOutput` sees what it has printed so far. */
-function runSuite(args, onOutput = () => {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(node, [suite, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        output += text;
-        onOutput(output);
-      });
-    }
-    child.once('error', reject);
-    child.once('exit', (code) => resolve({ code, output }));
-  });
-}
-
-/** What a run wrote about its checks. */
-async function checksIn(folder) {
-  const names = await readdir(folder, { recursive: true });
-  const files = names.filter((name) => name.endsWith('checks.json'));
-  const read = await Promise.all(files.map((name) => readFile(new URL(name, folder), 'utf8')));
-  return read.flatMap((text) => JSON.parse(text));
-}
+import { checksIn, results, runSuite } from './suite.mjs';
 
 /**
  * Runs one scenario or group and judges it by its checks. `excused` checks must fail: one that
@@ -45,7 +15,7 @@ async function checksIn(folder) {
 async function judge(label, args, { onOutput, excused = [] } = {}) {
   const folder = new URL(`${label.replace(/[^a-z0-9.-]+/gi, '-')}/`, results);
   await mkdir(folder, { recursive: true });
-  const { code, output } = await runSuite([...args, '-o', fileURLToPath(folder)], onOutput);
+  const { code, output } = await runSuite([...args, '-o', fileURLToPath(folder)], { onOutput });
   const checks = await checksIn(folder);
   const failed = checks.filter((check) => check.status === 'FAILURE' || check.status === 'WARNING');
   const bad = failed.filter((check) => !excused.includes(check.id));
