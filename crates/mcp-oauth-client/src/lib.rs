@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`challenge`] | `WWW-Authenticate` | 9110, 6750, 9728 §5.1 |
 //! | [`well_known`], [`metadata`] | where metadata is and when it may be used | 9728, 8414 |
+//! | [`cache`] | keeping metadata by the rules of HTTP | 9111 |
 //! | [`registration`] | becoming a client | 7591, Client ID Metadata Document |
 //! | [`pkce`], [`authorization`] | sending the user off | 6749 §4.1.1, 7636, 8707 |
 //! | [`callback`] | believing what comes back | 6749 §4.1.2, 9207 |
@@ -22,6 +23,7 @@
 
 pub mod access_token;
 pub mod authorization;
+pub mod cache;
 pub mod callback;
 pub mod challenge;
 pub mod client;
@@ -55,6 +57,7 @@ pub mod well_known;
 
 pub use access_token::{AccessToken, Unpresentable};
 pub use authorization::{FLOW_LIFETIME, PendingAuthorization, Target};
+pub use cache::MetadataCache;
 pub use callback::{CallbackError, CallbackQuery, ValidatedCallback};
 pub use challenge::{Challenge, Challenges};
 pub use client::{BlankClientId, ClientAuthMethod, ClientId, Registration, RegistrationKind};

@@ -1,5 +1,7 @@
 //! The places where a metadata document may be: fetched side by side, judged one by one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::future::join_all;
 use http::{HeaderValue, Method, header::ACCEPT};
@@ -8,6 +10,7 @@ use url::Url;
 
 use super::{AuthClient, DiscoveryError, retry_after};
 use crate::{
+    cache,
     client_auth::uri,
     json,
     metadata::MetadataError,
@@ -23,27 +26,90 @@ pub(super) enum Candidate<T> {
     Miss,
     /// There, but breaks a rule.
     Invalid(MetadataError),
+    /// Not looked at.
+    Unknown,
     /// Trouble that says nothing about whether it is there.
     Trouble(DiscoveryError),
 }
 
+/// How far the cache is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// Somebody wants to know what is true now: every document is asked about.
+    Now,
+    /// A fresh document is as good as another request.
+    Cached,
+    /// Nothing is sent.
+    CacheOnly,
+}
+
 impl AuthClient {
     /// Fetches candidates side by side and judges each; the answers keep the order of the URLs.
+    /// As far as the cache may be believed it answers for the first of them, and for the rest
+    /// too once it has a valid document.
     pub(super) async fn fetch_all<T>(
         &self,
         leg: Leg,
         urls: &[Url],
+        freshness: Freshness,
         rule: &str,
         report: &mut Report,
         validate: impl Fn(&Map<String, Value>) -> Result<T, MetadataError>,
     ) -> Vec<Candidate<T>> {
-        let fetches = urls
-            .iter()
-            .map(|url| self.exchange_one(leg, get(url), rule));
+        let now = self.clock.now();
         let mut candidates = Vec::new();
+        let mut urls = urls;
+        while let [url, rest @ ..] = urls
+            && freshness != Freshness::Now
+            && let Some(response) = self.cache.fresh(&get(url), now)
+        {
+            let host = url.host_str().unwrap_or_default();
+            let status = response.status().as_u16();
+            let (candidate, verdict, note) = judge(Ok(response), host, &validate);
+            let mut step = Step::request(leg.name(), &Method::GET, url, Duration::ZERO, rule);
+            step.status = Some(status);
+            step.verdict = verdict;
+            step.note = note.or_else(|| Some("known from a moment ago; nothing was sent".into()));
+            self.record(report, step);
+            let found = matches!(candidate, Candidate::Found(_));
+            candidates.push(candidate);
+            if found {
+                return candidates;
+            }
+            urls = rest;
+        }
+        if freshness == Freshness::CacheOnly {
+            candidates.extend(urls.iter().map(|_| Candidate::Unknown));
+            return candidates;
+        }
+        let fetches = urls.iter().map(|url| async {
+            let request = self.cache.make_conditional(get(url), now);
+            let (outcome, step) = self.exchange_one(leg, request, rule).await;
+            let outcome =
+                outcome.map(|response| self.cache.resolve(&get(url), response, self.clock.now()));
+            (outcome, step)
+        });
+        let mut absent = Vec::new();
+        let mut found = false;
         for (url, (outcome, step)) in urls.iter().zip(join_all(fetches).await) {
             let host = url.host_str().unwrap_or_default().to_owned();
+            let answer = outcome.as_ref().ok().cloned();
             let (candidate, verdict, note) = judge(outcome, &host, &validate);
+            // A place is kept as empty only together with the document that was found behind it:
+            // whoever mends a server is not told for minutes that it is broken.
+            match (&candidate, answer) {
+                (Candidate::Found(_), Some(response)) if !found => {
+                    found = true;
+                    self.cache.keep(&get(url), &response, now);
+                    for (url, response) in absent.drain(..) {
+                        self.cache.keep(&get(url), &response, now);
+                    }
+                }
+                (Candidate::Miss, Some(response)) if cache::is_absence(&response) => {
+                    absent.push((url, cache::absence(&response)));
+                }
+                _ => self.cache.forget(&get(url)),
+            }
             if let Some(step) = step {
                 let note = note.or(step.note.clone());
                 let judged = Step {
@@ -76,7 +142,7 @@ pub(super) fn pick<T>(
             Candidate::Trouble(trouble) => {
                 first_cause.get_or_insert(trouble);
             }
-            Candidate::Miss => {}
+            Candidate::Miss | Candidate::Unknown => {}
         }
     }
     None

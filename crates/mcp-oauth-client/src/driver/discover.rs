@@ -1,25 +1,24 @@
 //! Discovery: probe → protected resource metadata (RFC 9728) → authorization server metadata
 //! (RFC 8414, OpenID Connect Discovery) → for 2025-03-26 servers their own origin as issuer.
 
+use futures::FutureExt;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
     AuthClient, DiscoveryError, Failed,
-    candidates::{Candidate, pick},
+    candidates::{Candidate, Freshness, pick},
     retry_after,
 };
 use crate::{
     challenge::{Challenge, Challenges},
     dpop::Binding,
     issuer::Issuer,
-    json,
     metadata::{AuthorizationServer, MetadataError, ResourceMetadata},
     probe,
-    report::{Report, Verdict},
+    report::Report,
     resource::{ResourceId, ServerUrl},
     scope::Scopes,
-    settings::Legacy,
     transport::{Leg, Response},
     url_policy::UrlPolicy,
     well_known,
@@ -79,6 +78,7 @@ impl AuthClient {
     /// Finds out whether a server asks for a token and where to get one. Sends nothing secret and
     /// registers nothing.
     pub async fn discover(&self, server: &ServerUrl) -> Result<Discovery, Failed<DiscoveryError>> {
+        self.cache.forget_challenges(server);
         let mut report = Report::new();
         const RULE: &str = "a request without a token; 401 asks for one (RFC 9728 §5)";
         let request = probe::request(server);
@@ -94,7 +94,7 @@ impl AuthClient {
         let status = response.status().as_u16();
         match probe::verdict(&response, &challenges) {
             probe::Verdict::Protected => self
-                .resolve(server, &challenges, report)
+                .resolve(server, &challenges, Freshness::Now, report)
                 .await
                 .map(|protected| Discovery::Protected(Box::new(protected))),
             probe::Verdict::Open => {
@@ -122,7 +122,19 @@ impl AuthClient {
         server: &ServerUrl,
         challenges: &Challenges,
     ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
-        self.resolve(server, challenges, Report::new()).await
+        self.resolve(server, challenges, Freshness::Cached, Report::new())
+            .await
+    }
+
+    /// What is known of a server from a moment ago, without sending anything: its challenge and
+    /// every document that led to its authorization server are still fresh (RFC 9111). For
+    /// beginning a flow right after somebody looked at a server.
+    pub fn recall(&self, server: &ServerUrl) -> Option<ProtectedServer> {
+        let challenges = self.cache.challenges(server, self.clock.now())?;
+        let freshness = Freshness::CacheOnly;
+        let resolved = self.resolve(server, &challenges, freshness, Report::new());
+        // Nothing is waited for, so the first look at the future is its end.
+        resolved.now_or_never()?.ok()
     }
 
     /// The validated metadata of one authorization server, for a choice among several.
@@ -131,7 +143,8 @@ impl AuthClient {
         issuer: &Issuer,
     ) -> Result<AuthorizationServer, Failed<DiscoveryError>> {
         let mut report = Report::new();
-        match self.server_metadata(issuer, &mut report).await {
+        let freshness = Freshness::Cached;
+        match self.server_metadata(issuer, freshness, &mut report).await {
             Ok(server) => Ok(server),
             Err(error) => Err(Failed::new(error, report)),
         }
@@ -141,20 +154,39 @@ impl AuthClient {
         &self,
         server: &ServerUrl,
         challenges: &Challenges,
+        freshness: Freshness,
         mut report: Report,
     ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
+        if freshness != Freshness::CacheOnly {
+            self.cache.forget_challenges(server);
+        }
         let challenge = challenges.oauth();
         let challenged = challenge.map(Challenge::scopes).unwrap_or_default();
-        let metadata = match self.resource_metadata(server, challenge, &mut report).await {
+        // A challenge that a request met asks for the metadata anew (RFC 9728 §5.2).
+        let of_resource = match freshness {
+            Freshness::Cached => Freshness::Now,
+            other => other,
+        };
+        let metadata = self
+            .resource_metadata(server, challenge, of_resource, &mut report)
+            .await;
+        let metadata = match metadata {
             Ok(metadata) => metadata,
+            Err(error) if freshness == Freshness::CacheOnly => {
+                return Err(Failed::new(error, report));
+            }
             Err(error) => {
                 return self.legacy(server, challenged, error, report).await;
             }
         };
         let mut first_cause = None;
         for issuer in &metadata.authorization_servers {
-            match self.server_metadata(issuer, &mut report).await {
+            match self.server_metadata(issuer, freshness, &mut report).await {
                 Ok(authorization_server) => {
+                    let now = self.clock.now();
+                    if freshness != Freshness::CacheOnly {
+                        self.cache.keep_challenges(server, challenges, now);
+                    }
                     return Ok(ProtectedServer {
                         server: server.clone(),
                         resource: metadata.resource,
@@ -186,6 +218,7 @@ impl AuthClient {
         &self,
         server: &ServerUrl,
         challenge: Option<&Challenge>,
+        freshness: Freshness,
         report: &mut Report,
     ) -> Result<ResourceMetadata, DiscoveryError> {
         let mut first_cause = None;
@@ -194,7 +227,9 @@ impl AuthClient {
             match self.challenge_url(server, text, policy) {
                 Ok(url) => {
                     const RULE: &str = "the URL of the challenge (RFC 9728 §5.1)";
-                    let candidates = self.resource_candidates(server, &[url], RULE, report).await;
+                    let candidates = self
+                        .resource_candidates(server, &[url], freshness, RULE, report)
+                        .await;
                     match pick(candidates, &mut first_cause, |source| {
                         resource_error(server, source)
                     }) {
@@ -208,7 +243,9 @@ impl AuthClient {
         }
         const RULE: &str = "the well-known places, path before root (RFC 9728 §3.1)";
         let urls = well_known::resource_metadata_urls(server);
-        let candidates = self.resource_candidates(server, &urls, RULE, report).await;
+        let candidates = self
+            .resource_candidates(server, &urls, freshness, RULE, report)
+            .await;
         match pick(candidates, &mut first_cause, |source| {
             resource_error(server, source)
         }) {
@@ -248,39 +285,50 @@ impl AuthClient {
         &self,
         server: &ServerUrl,
         urls: &[Url],
+        freshness: Freshness,
         rule: &str,
         report: &mut Report,
     ) -> Vec<Candidate<ResourceMetadata>> {
         let policy = self.settings.url_policy;
-        self.fetch_all(Leg::ResourceMetadata, urls, rule, report, |document| {
-            ResourceMetadata::validate(document, server, policy)
-        })
-        .await
+        let validate =
+            |document: &Map<String, Value>| ResourceMetadata::validate(document, server, policy);
+        let leg = Leg::ResourceMetadata;
+        self.fetch_all(leg, urls, freshness, rule, report, validate)
+            .await
     }
 
     async fn server_metadata(
         &self,
         issuer: &Issuer,
+        freshness: Freshness,
         report: &mut Report,
     ) -> Result<AuthorizationServer, DiscoveryError> {
         let policy = self.settings.url_policy;
         let tolerated = self.settings.s256_exceptions.contains(issuer);
-        self.server_metadata_by(issuer, report, |document| {
+        self.server_metadata_by(issuer, freshness, report, |document| {
             AuthorizationServer::validate(document, issuer, policy, tolerated)
         })
         .await
     }
 
-    async fn server_metadata_by(
+    pub(super) async fn server_metadata_by(
         &self,
         issuer: &Issuer,
+        freshness: Freshness,
         report: &mut Report,
         validate: impl Fn(&Map<String, Value>) -> Result<AuthorizationServer, MetadataError>,
     ) -> Result<AuthorizationServer, DiscoveryError> {
         const RULE: &str = "the issuer's well-known places, first valid wins (RFC 8414 §3, OpenID)";
         let urls = well_known::server_metadata_urls(issuer);
         let candidates = self
-            .fetch_all(Leg::ServerMetadata, &urls, RULE, report, validate)
+            .fetch_all(
+                Leg::ServerMetadata,
+                &urls,
+                freshness,
+                RULE,
+                report,
+                validate,
+            )
             .await;
         // A document that breaks a rule does not stop the search: the same issuer may serve a
         // right one at the next place. It stays the cause if none does.
@@ -288,7 +336,7 @@ impl AuthClient {
         for candidate in candidates {
             match candidate {
                 Candidate::Found(server) => return Ok(server),
-                Candidate::Miss => {}
+                Candidate::Miss | Candidate::Unknown => {}
                 Candidate::Invalid(source) => {
                     let host = issuer.host();
                     first_cause.get_or_insert(DiscoveryError::ServerMetadata { host, source });
@@ -301,67 +349,6 @@ impl AuthClient {
         Err(first_cause.unwrap_or(DiscoveryError::NoServerMetadata {
             host: issuer.host(),
         }))
-    }
-
-    /// Servers of the 2025-03-26 revision: the origin is the issuer, and the resource is the
-    /// server itself. Only for servers that publish nothing; `cause` stays the error otherwise.
-    async fn legacy(
-        &self,
-        server: &ServerUrl,
-        challenged: Scopes,
-        cause: DiscoveryError,
-        mut report: Report,
-    ) -> Result<ProtectedServer, Failed<DiscoveryError>> {
-        let policy = self.settings.url_policy;
-        let origin = Issuer::parse(&server.origin(), policy);
-        let (DiscoveryError::NoResourceMetadata { .. }, Ok(origin)) = (&cause, origin) else {
-            return Err(Failed::new(cause, report));
-        };
-        if self.settings.legacy == Legacy::Off {
-            return Err(Failed::new(cause, report));
-        }
-        let found = self
-            .server_metadata_by(&origin, &mut report, |document| {
-                // Many publish the origin with a slash; nobody told us which spelling is right.
-                let spelled = json::text(document, "issuer")
-                    .filter(|issuer| issuer.trim_end_matches('/') == origin.as_str())
-                    .and_then(|issuer| Issuer::parse(&issuer, policy).ok())
-                    .unwrap_or_else(|| origin.clone());
-                let tolerated = self.settings.s256_exceptions.contains(&spelled);
-                AuthorizationServer::validate(document, &spelled, policy, tolerated)
-            })
-            .await;
-        let authorization_server = match found {
-            Ok(authorization_server) => authorization_server,
-            Err(DiscoveryError::NoServerMetadata { .. })
-                if self.settings.legacy == Legacy::AssumeEndpoints =>
-            {
-                match AuthorizationServer::assumed_at(&origin, policy) {
-                    Ok(assumed) => assumed,
-                    Err(_) => return Err(Failed::new(cause, report)),
-                }
-            }
-            Err(DiscoveryError::NoServerMetadata { .. }) => {
-                return Err(Failed::new(cause, report));
-            }
-            Err(error) => return Err(Failed::new(error, report)),
-        };
-        report.note(
-            "legacy server",
-            "no resource metadata: the server's origin is the issuer (MCP 2025-03-26)",
-            Verdict::Info,
-            format!("{} acts as its own authorization server", server.host()),
-        );
-        Ok(ProtectedServer {
-            server: server.clone(),
-            resource: server.canonical_resource(),
-            authorization_servers: vec![authorization_server.issuer.clone()],
-            authorization_server,
-            wanted_scopes: challenged,
-            // Its revision knows bearer tokens only.
-            binding: Binding::Bearer,
-            report,
-        })
     }
 
     /// Closes the session that the probe opened on a server that asks for no token. Nothing hangs

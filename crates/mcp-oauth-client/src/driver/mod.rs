@@ -5,6 +5,7 @@ mod discover;
 mod discovery_error;
 mod failed;
 mod grants;
+mod legacy;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ pub use self::{
 use crate::{
     access_token::AccessToken,
     authorization::{self, PendingAuthorization, Target},
+    cache::MetadataCache,
     callback::ValidatedCallback,
     client::Registration,
     client_auth,
@@ -45,6 +47,7 @@ pub struct AuthClient {
     random: Arc<dyn Random>,
     settings: Arc<Settings>,
     observer: Option<Arc<dyn Observer>>,
+    cache: Arc<MetadataCache>,
     /// Nonces of token endpoints, and the proofs of connections' tokens.
     prover: Prover,
 }
@@ -65,6 +68,7 @@ impl AuthClient {
             prover,
             settings: Arc::new(settings),
             observer: None,
+            cache: Arc::default(),
         }
     }
 
@@ -72,6 +76,14 @@ impl AuthClient {
     pub fn observed_by(&self, observer: Arc<dyn Observer>) -> Self {
         Self {
             observer: Some(observer),
+            ..self.clone()
+        }
+    }
+
+    /// The same client with a cache of other bounds, or one that is shared with other clients.
+    pub fn caching_in(&self, cache: Arc<MetadataCache>) -> Self {
+        Self {
+            cache,
             ..self.clone()
         }
     }

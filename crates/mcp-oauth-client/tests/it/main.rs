@@ -6,11 +6,13 @@
 )]
 
 mod authorization;
+mod cache;
 mod callback;
 mod discovery;
 mod dpop;
 mod grants;
 mod registration;
 mod revocation;
+mod round_trips;
 mod support;
 mod token;
