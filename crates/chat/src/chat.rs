@@ -42,7 +42,6 @@ pub async fn carry_out(
     emit(Part::Start {
         message_id: message.id.clone(),
     });
-    emit(Part::run(run.id()));
     let cancel = run.cancel().clone();
     let mut turn = std::pin::pin!(turn.run(&cancel, &emit));
     let mut pause = tokio::time::interval(CHECKPOINT);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    attachment::{self, Told},
     model::ChatMessage,
     result_text::result_text,
     store::{Message, Role},
@@ -11,9 +12,15 @@ use crate::{
 /// Most characters of a conversation that are told again; the oldest messages give way.
 const MOST_CHARACTERS: usize = 200_000;
 
+/// Most pictures that are told again; of the older ones the model learns that they were there.
+const MOST_PICTURES: usize = 8;
+/// What a picture takes of the characters, roughly as endpoints count it.
+const PICTURE: usize = 4_000;
+
 /// The messages for the model, the oldest left out if they are too many.
 pub fn told(messages: &[Message]) -> Vec<ChatMessage> {
     let mut turns: Vec<Vec<ChatMessage>> = messages.iter().map(message).collect();
+    leave_out_pictures(turns.iter_mut().rev().flatten(), MOST_PICTURES);
     let mut size = 0;
     let keep = turns
         .iter()
@@ -36,9 +43,38 @@ pub fn told(messages: &[Message]) -> Vec<ChatMessage> {
     told
 }
 
+/// For a model that takes no pictures: it learns that they were there.
+pub fn without_pictures(messages: &mut [ChatMessage]) {
+    leave_out_pictures(messages.iter_mut().rev(), 0);
+}
+
+/// Keeps the first `most` pictures and says of the others that they are left out.
+fn leave_out_pictures<'a>(messages: impl Iterator<Item = &'a mut ChatMessage>, most: usize) {
+    let mut left = most;
+    for message in messages {
+        let ChatMessage::Illustrated { text, pictures } = message else {
+            continue;
+        };
+        let out = pictures.len().saturating_sub(left);
+        left = left.saturating_sub(pictures.len());
+        if out == 0 {
+            continue;
+        }
+        pictures.truncate(pictures.len() - out);
+        let gap = if text.is_empty() { "" } else { "\n\n" };
+        text.push_str(&format!(
+            "{gap}[{out} attached picture(s) cannot be shown to you here]"
+        ));
+        if pictures.is_empty() {
+            *message = ChatMessage::User(std::mem::take(text));
+        }
+    }
+}
+
 fn length(message: &ChatMessage) -> usize {
     match message {
         ChatMessage::System(text) | ChatMessage::User(text) => text.len(),
+        ChatMessage::Illustrated { text, pictures } => text.len() + PICTURE * pictures.len(),
         ChatMessage::Tool { content, .. } => content.len(),
         ChatMessage::Assistant { text, calls } => {
             text.len()
@@ -53,11 +89,20 @@ fn length(message: &ChatMessage) -> usize {
 fn message(message: &Message) -> Vec<ChatMessage> {
     match message.role {
         Role::User => {
-            let texts = message
-                .parts
-                .iter()
-                .filter_map(|part| text_of(part, "text"));
-            vec![ChatMessage::User(texts.collect::<Vec<_>>().join("\n\n"))]
+            let mut texts = Vec::new();
+            let mut pictures = Vec::new();
+            for part in &message.parts {
+                match attachment::told(part) {
+                    Some(Told::Text(text)) => texts.push(text),
+                    Some(Told::Picture(url)) => pictures.push(url),
+                    None => texts.extend(text_of(part, "text").map(str::to_owned)),
+                }
+            }
+            let text = texts.join("\n\n");
+            vec![match pictures.is_empty() {
+                true => ChatMessage::User(text),
+                false => ChatMessage::Illustrated { text, pictures },
+            }]
         }
         Role::Assistant => message
             .parts

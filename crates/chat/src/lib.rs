@@ -8,9 +8,11 @@
 //! | [`part`] | the stream's parts |
 //! | [`recorder`], [`history`] | parts to a stored message, and back to the model |
 //! | [`runs`], [`chat`] | turns that go on when nobody listens |
-//! | [`store`] | what is asked of a database |
+//! | [`attachment`] | files in a message |
+//! | [`store`], [`search`] | what is asked of a database |
 #![deny(missing_docs)]
 
+pub mod attachment;
 pub mod chat;
 pub mod history;
 pub mod host;
@@ -20,10 +22,12 @@ pub mod part;
 pub mod recorder;
 mod result_text;
 pub mod runs;
+pub mod search;
 pub mod store;
 pub mod title;
 pub mod turn;
 
+pub use attachment::{Attachment, AttachmentKind};
 pub use chat::carry_out;
 pub use host::ToolHost;
 pub use model::{ModelClient, ModelEndpoint, ModelError};

@@ -116,7 +116,7 @@ pub enum Part {
     },
     /// The run this stream is of, to come back to it or cancel it.
     DataRun {
-        /// `{runId}`.
+        /// `{runId, messageId}`: the run, and the person's message that it answers.
         data: Value,
         /// Not part of the message.
         transient: bool,
@@ -146,9 +146,9 @@ pub enum Part {
 
 impl Part {
     /// The run of a stream.
-    pub fn run(id: &str) -> Self {
+    pub fn run(id: &str, message: &str) -> Self {
         Self::DataRun {
-            data: json!({"runId": id}),
+            data: json!({"runId": id, "messageId": message}),
             transient: true,
         }
     }

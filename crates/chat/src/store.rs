@@ -5,6 +5,8 @@ use mcp_oauth_client::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::search::SearchWords;
+
 /// Most conversations an owner may keep; creating one more removes the one unused for longest.
 pub const MOST_CONVERSATIONS: u32 = 1000;
 
@@ -20,6 +22,18 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// When it last changed, in Unix milliseconds.
     pub updated_at: Timestamp,
+}
+
+/// A conversation that was found by what was said in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    /// The words around the newest place where it was said; absent if only the title has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
 }
 
 /// Who a message is from.
@@ -58,6 +72,15 @@ pub trait ConversationStore: Send + Sync {
         most: u32,
     ) -> StoreResult<'a, Vec<Conversation>>;
 
+    /// An owner's conversations whose title, or one message of which, has all the words; the one
+    /// that changed last first.
+    fn search_conversations<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        words: &'a SearchWords,
+        most: u32,
+    ) -> StoreResult<'a, Vec<Found>>;
+
     /// Adds a conversation; past `most` of an owner the one unused for longest is removed.
     fn add_conversation<'a>(
         &'a self,
@@ -95,6 +118,17 @@ pub trait ConversationStore: Send + Sync {
         owner: &'a OwnerId,
         conversation: &'a str,
         message: &'a Message,
+        now: Timestamp,
+    ) -> StoreResult<'a, bool>;
+
+    /// Puts messages in the place of the one called `from` and of everything after it, all at
+    /// once; tells whether there is such a message in an owner's conversation.
+    fn replace_messages<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        conversation: &'a str,
+        from: &'a str,
+        messages: &'a [Message],
         now: Timestamp,
     ) -> StoreResult<'a, bool>;
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use gatepass_chat::ModelEndpoint;
+use gatepass_chat::{AttachmentKind, ModelEndpoint};
 use gatepass_demo::Demo;
 use gatepass_egress::Allowed;
 use mcp_oauth_client::{ServerUrl, UrlPolicy};
@@ -68,6 +68,7 @@ impl Running {
             id: MODEL.to_owned(),
             label: "Demo model (rule-based, not an LLM)".to_owned(),
             demo: true,
+            attachments: vec![AttachmentKind::Text],
             endpoint: ModelEndpoint::new(Url::parse(self.demo.model_url())?, None),
         })
     }

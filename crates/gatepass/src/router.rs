@@ -44,7 +44,10 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
         .layer(middleware::from_fn(in_time));
     // Tools have bounds of their own, which are longer. A message may be as long as configured;
     // connections and headers come on top.
-    let message_body = app.config.limits.message_bytes.saturating_add(4 * BODY);
+    let limits = &app.config.limits;
+    // Files come in base64, which takes a third more.
+    let files = (limits.message_bytes + limits.attachment_bytes).saturating_mul(3) / 2;
+    let message_body = limits.message_bytes.saturating_add(files + 4 * BODY);
     let slow = OpenApiRouter::new()
         .routes(routes!(tools::call))
         .routes(routes!(messages::send))

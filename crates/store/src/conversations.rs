@@ -1,6 +1,9 @@
 //! The rows of conversations and their messages.
 
-use gatepass_chat::store::{Conversation, ConversationStore, Message, Role};
+use gatepass_chat::{
+    search::{SearchWords, folded, said},
+    store::{Conversation, ConversationStore, Found, Message, Role},
+};
 use gatepass_connections::{OwnerId, StoreError, store::StoreResult};
 use mcp_oauth_client::Timestamp;
 use sqlx::{query, query_as};
@@ -11,6 +14,7 @@ use crate::{
 };
 
 type ConversationColumns = (String, String, i64, i64);
+type FoundColumns = (String, String, i64, i64, Option<String>);
 type MessageColumns = (String, String, String, Option<String>, i64);
 
 fn conversation((id, title, created_at, updated_at): ConversationColumns) -> Conversation {
@@ -43,6 +47,38 @@ fn role(role: Role) -> &'static str {
     }
 }
 
+// Comes first: it tells whose conversation it is, and holds its row until the end, so that two
+// messages saved at once do not get the same place.
+const TOUCH: &str = "UPDATE conversation SET updated_at = $3 WHERE owner = $1 AND id = $2";
+// A message of another conversation keeps its own.
+const SAVE: &str = "INSERT INTO message (id, conversation, role, parts, model, created_at, said, folded, place) \
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, COALESCE(MAX(place), 0) + 1 FROM message WHERE conversation = $2 \
+    ON CONFLICT (id) DO UPDATE SET parts = excluded.parts, model = excluded.model, \
+    said = excluded.said, folded = excluded.folded \
+    WHERE message.conversation = excluded.conversation";
+
+/// Writes one message within a transaction of either engine.
+macro_rules! save {
+    ($transaction:expr, $conversation:expr, $message:expr) => {
+        let message: &Message = $message;
+        let parts =
+            serde_json::to_string(&message.parts).map_err(|error| corrupt(error.to_string()))?;
+        let said = said(&message.parts);
+        query(SAVE)
+            .bind(&message.id)
+            .bind($conversation)
+            .bind(role(message.role))
+            .bind(&parts)
+            .bind(&message.model)
+            .bind(message.created_at.as_millis())
+            .bind(&said)
+            .bind(folded(&said))
+            .execute($transaction)
+            .await
+            .map_err(store_error)?;
+    };
+}
+
 impl ConversationStore for Database {
     fn conversations<'a>(
         &'a self,
@@ -62,14 +98,49 @@ impl ConversationStore for Database {
         })
     }
 
+    fn search_conversations<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        words: &'a SearchWords,
+        most: u32,
+    ) -> StoreResult<'a, Vec<Found>> {
+        // Of each conversation the newest message that has all the words.
+        const SQL: &str = "SELECT conversation.id, title, conversation.created_at, updated_at, message.said \
+            FROM conversation LEFT JOIN message ON message.conversation = conversation.id AND message.place = \
+            (SELECT MAX(place) FROM message WHERE message.conversation = conversation.id \
+            AND message.folded LIKE $2 ESCAPE '\\' AND message.folded LIKE $3 ESCAPE '\\' \
+            AND message.folded LIKE $4 ESCAPE '\\' AND message.folded LIKE $5 ESCAPE '\\') \
+            WHERE owner = $1 AND (message.id IS NOT NULL OR (conversation.folded LIKE $2 ESCAPE '\\' \
+            AND conversation.folded LIKE $3 ESCAPE '\\' AND conversation.folded LIKE $4 ESCAPE '\\' \
+            AND conversation.folded LIKE $5 ESCAPE '\\')) \
+            ORDER BY updated_at DESC, conversation.id LIMIT $6";
+        Box::pin(async move {
+            let [one, two, three, four] = words.patterns();
+            let rows = on!(self, pool => query_as::<_, FoundColumns>(SQL)
+                .bind(owner.as_bytes().as_slice())
+                .bind(one)
+                .bind(two)
+                .bind(three)
+                .bind(four)
+                .bind(i64::from(most))
+                .fetch_all(pool)
+                .await);
+            let found = |(id, title, created_at, updated_at, said): FoundColumns| Found {
+                conversation: conversation((id, title, created_at, updated_at)),
+                excerpt: said.map(|said| words.excerpt(&said)),
+            };
+            Ok(rows.map_err(store_error)?.into_iter().map(found).collect())
+        })
+    }
+
     fn add_conversation<'a>(
         &'a self,
         owner: &'a OwnerId,
         conversation: &'a Conversation,
         most: u32,
     ) -> StoreResult<'a, ()> {
-        const ADD: &str = "INSERT INTO conversation (id, owner, title, created_at, updated_at) \
-            VALUES ($1, $2, $3, $4, $5)";
+        const ADD: &str = "INSERT INTO conversation (id, owner, title, created_at, updated_at, folded) \
+            VALUES ($1, $2, $3, $4, $5, $6)";
         const TRIM: &str = "DELETE FROM conversation WHERE owner = $1 AND id NOT IN \
             (SELECT id FROM conversation WHERE owner = $1 ORDER BY updated_at DESC, id LIMIT $2)";
         Box::pin(async move {
@@ -81,6 +152,7 @@ impl ConversationStore for Database {
                     .bind(&conversation.title)
                     .bind(conversation.created_at.as_millis())
                     .bind(conversation.updated_at.as_millis())
+                    .bind(folded(&conversation.title))
                     .execute(pool)
                     .await
                     .map_err(store_error)?;
@@ -136,7 +208,7 @@ impl ConversationStore for Database {
         title: &'a str,
         now: Timestamp,
     ) -> StoreResult<'a, bool> {
-        const SQL: &str = "UPDATE conversation SET title = $3, updated_at = $4 \
+        const SQL: &str = "UPDATE conversation SET title = $3, updated_at = $4, folded = $5 \
             WHERE owner = $1 AND id = $2";
         Box::pin(async move {
             let done = on!(self, pool => query(SQL)
@@ -144,6 +216,7 @@ impl ConversationStore for Database {
                 .bind(id)
                 .bind(title)
                 .bind(now.as_millis())
+                .bind(folded(title))
                 .execute(pool)
                 .await
                 .map(|done| done.rows_affected()));
@@ -171,17 +244,7 @@ impl ConversationStore for Database {
         message: &'a Message,
         now: Timestamp,
     ) -> StoreResult<'a, bool> {
-        // Comes first: it tells whose conversation it is, and holds its row until the end, so
-        // that two messages saved at once do not get the same place.
-        const TOUCH: &str = "UPDATE conversation SET updated_at = $3 WHERE owner = $1 AND id = $2";
-        // A message of another conversation keeps its own.
-        const SAVE: &str = "INSERT INTO message (id, conversation, role, parts, model, created_at, place) \
-            SELECT $1, $2, $3, $4, $5, $6, COALESCE(MAX(place), 0) + 1 FROM message WHERE conversation = $2 \
-            ON CONFLICT (id) DO UPDATE SET parts = excluded.parts, model = excluded.model \
-            WHERE message.conversation = excluded.conversation";
         Box::pin(async move {
-            let parts = serde_json::to_string(&message.parts)
-                .map_err(|error| corrupt(error.to_string()))?;
             on!(self, pool => {
                 let mut transaction = pool.begin().await.map_err(store_error)?;
                 let touched = query(TOUCH)
@@ -194,16 +257,46 @@ impl ConversationStore for Database {
                 if touched.rows_affected() == 0 {
                     return Ok(false);
                 }
-                query(SAVE)
-                    .bind(&message.id)
+                save!(&mut *transaction, conversation, message);
+                transaction.commit().await.map_err(store_error)?;
+            });
+            Ok(true)
+        })
+    }
+
+    fn replace_messages<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        conversation: &'a str,
+        from: &'a str,
+        messages: &'a [Message],
+        now: Timestamp,
+    ) -> StoreResult<'a, bool> {
+        const CUT: &str = "DELETE FROM message WHERE conversation = $1 AND place >= \
+            (SELECT place FROM message WHERE conversation = $1 AND id = $2)";
+        Box::pin(async move {
+            on!(self, pool => {
+                let mut transaction = pool.begin().await.map_err(store_error)?;
+                let touched = query(TOUCH)
+                    .bind(owner.as_bytes().as_slice())
                     .bind(conversation)
-                    .bind(role(message.role))
-                    .bind(&parts)
-                    .bind(&message.model)
-                    .bind(message.created_at.as_millis())
+                    .bind(now.as_millis())
                     .execute(&mut *transaction)
                     .await
                     .map_err(store_error)?;
+                let cut = query(CUT)
+                    .bind(conversation)
+                    .bind(from)
+                    .execute(&mut *transaction)
+                    .await
+                    .map_err(store_error)?;
+                // Either may be of somebody else; nothing is committed then.
+                if touched.rows_affected() == 0 || cut.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                for message in messages {
+                    save!(&mut *transaction, conversation, message);
+                }
                 transaction.commit().await.map_err(store_error)?;
             });
             Ok(true)

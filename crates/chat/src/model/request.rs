@@ -10,6 +10,13 @@ pub enum ChatMessage {
     System(String),
     /// What the person wrote.
     User(String),
+    /// What the person wrote, with pictures.
+    Illustrated {
+        /// The text; may be empty.
+        text: String,
+        /// The pictures as data URLs.
+        pictures: Vec<String>,
+    },
     /// What the model wrote and called.
     Assistant {
         /// Its text; may be empty.
@@ -31,6 +38,12 @@ impl ChatMessage {
         match self {
             Self::System(text) => json!({"role": "system", "content": text}),
             Self::User(text) => json!({"role": "user", "content": text}),
+            Self::Illustrated { text, pictures } => {
+                let text = (!text.is_empty()).then(|| json!({"type": "text", "text": text}));
+                let picture = |url| json!({"type": "image_url", "image_url": {"url": url}});
+                let pieces = text.into_iter().chain(pictures.iter().map(picture));
+                json!({"role": "user", "content": pieces.collect::<Vec<_>>()})
+            }
             Self::Tool { id, content } => {
                 json!({"role": "tool", "tool_call_id": id, "content": content})
             }

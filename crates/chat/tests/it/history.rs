@@ -1,4 +1,8 @@
-use gatepass_chat::{Message, Role, history::told, model::ChatMessage};
+use gatepass_chat::{
+    Message, Role,
+    history::{told, without_pictures},
+    model::ChatMessage,
+};
 use mcp_oauth_client::Timestamp;
 use serde_json::{Value, json};
 
@@ -82,4 +86,41 @@ fn the_oldest_messages_give_way_and_the_model_is_told() {
         json!([{"type": "text", "text": "x".repeat(900_000)}]),
     )]);
     assert_eq!(one.len(), 1, "the newest is always told");
+}
+
+fn picture(content: &str) -> Value {
+    json!({"type": "file", "mediaType": "image/png", "filename": "p.png", "url": format!("data:image/png;base64,{content}")})
+}
+
+#[test]
+fn of_many_pictures_the_newest_are_told() {
+    let messages: Vec<_> = (0..4)
+        .map(|n| {
+            let parts = json!([
+                picture(&format!("{n}a")), picture(&format!("{n}b")), picture(&format!("{n}c")),
+                {"type": "text", "text": format!("look {n}")},
+            ]);
+            message(Role::User, parts)
+        })
+        .collect();
+    let mut own = told(&messages);
+    let url = |name: &str| format!("data:image/png;base64,{name}");
+    assert_eq!(
+        own[..2],
+        [
+            ChatMessage::User(
+                "look 0\n\n[3 attached picture(s) cannot be shown to you here]".into()
+            ),
+            ChatMessage::Illustrated {
+                text: "look 1\n\n[1 attached picture(s) cannot be shown to you here]".into(),
+                pictures: vec![url("1a"), url("1b")],
+            },
+        ]
+    );
+    assert!(matches!(&own[3], ChatMessage::Illustrated { pictures, .. } if pictures.len() == 3));
+    without_pictures(&mut own);
+    assert_eq!(
+        own[3],
+        ChatMessage::User("look 3\n\n[3 attached picture(s) cannot be shown to you here]".into())
+    );
 }

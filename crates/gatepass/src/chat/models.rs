@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatepass_chat::{ModelClient, ModelEndpoint, ModelError};
+use gatepass_chat::{AttachmentKind, ModelClient, ModelEndpoint, ModelError};
 use mcp_oauth_client::{Clock, Timestamp};
 use tokio::sync::Mutex;
 
@@ -28,6 +28,8 @@ pub struct Model {
     pub label: String,
     /// Whether it is the demo's, which is no LLM.
     pub demo: bool,
+    /// What may be attached to a message for it.
+    pub attachments: Vec<AttachmentKind>,
     /// Where it is.
     pub endpoint: ModelEndpoint,
 }
@@ -72,6 +74,7 @@ impl Models {
                 id: entry.id.clone(),
                 label: entry.label.clone().unwrap_or_else(|| entry.id.clone()),
                 demo: false,
+                attachments: entry.attachments.clone(),
                 endpoint: endpoint.clone(),
             });
         Self {
@@ -103,6 +106,7 @@ impl Models {
                     label: id.clone(),
                     id,
                     demo: false,
+                    attachments: vec![AttachmentKind::Text],
                     endpoint: endpoint.clone(),
                 })),
                 Err(error) => problem = Some(error.to_string()),
@@ -138,6 +142,7 @@ impl Models {
             id: id.to_owned(),
             label: id.to_owned(),
             demo: false,
+            attachments: vec![AttachmentKind::Text],
             endpoint: endpoint.clone(),
         })
     }

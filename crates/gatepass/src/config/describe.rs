@@ -107,13 +107,17 @@ impl Config {
         let _ = writeln!(
             text,
             "limits               {} requests and {} outbound calls a minute for an owner, {} \
-             owners an address\n{:<20} messages of {} bytes, connections kept {} days, {} tool \
+             owners an address\n{:<20} messages of {} bytes with pictures of {} \
+             bytes, files of {} bytes in a conversation\n{:<20} connections kept {} days, {} tool \
              rounds, {} s for a silent tool",
             rate(limits.requests_per_minute.unwrap_or(0)),
             rate(limits.outbound_per_minute.unwrap_or(0)),
             limits.owners_per_address,
             "",
             limits.message_bytes,
+            limits.attachment_bytes,
+            limits.conversation_attachment_bytes,
+            "",
             limits.connection_days,
             limits.tool_rounds,
             limits.tool_seconds,

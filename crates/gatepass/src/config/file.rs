@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use gatepass_chat::AttachmentKind;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -69,6 +70,14 @@ pub struct ModelEntry {
     pub id: String,
     /// Its name in the UI; the id if absent.
     pub label: Option<String>,
+    /// What may be attached to a message for it: `text`, `image`.
+    #[serde(default = "text_alone")]
+    pub attachments: Vec<AttachmentKind>,
+}
+
+/// Every model can be told text.
+fn text_alone() -> Vec<AttachmentKind> {
+    vec![AttachmentKind::Text]
 }
 
 /// `[[issuers]]`: an exception for one issuer.
@@ -96,6 +105,10 @@ pub struct Limits {
     pub answer_seconds: Option<u64>,
     /// Longest message a person may send, in bytes.
     pub message_bytes: usize,
+    /// Most bytes of the pictures of one message.
+    pub attachment_bytes: usize,
+    /// Most bytes of the files of one conversation, as they are kept.
+    pub conversation_attachment_bytes: usize,
     /// Days after its last use that a connection is kept.
     pub connection_days: u32,
     /// Most rounds of tool calls in one turn.
@@ -112,6 +125,8 @@ impl Default for Limits {
             owners_per_address: 20,
             answer_seconds: None,
             message_bytes: 256 * 1024,
+            attachment_bytes: 5 * 1024 * 1024,
+            conversation_attachment_bytes: 32 * 1024 * 1024,
             connection_days: 30,
             tool_rounds: 16,
             tool_seconds: 120,

@@ -7,11 +7,13 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use gatepass_chat::AttachmentKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     app::App,
+    chat::said::MOST_ATTACHMENTS,
     http::{json::Json, owner::Session},
 };
 
@@ -34,6 +36,8 @@ pub struct ConfigAnswer {
     redirect_uri: String,
     /// Where people open it.
     public_url: String,
+    /// What a message may hold.
+    limits: MessageLimits,
 }
 
 /// A model on offer.
@@ -46,6 +50,21 @@ pub struct ModelAnswer {
     /// Whether it is the demo's rule-based one, which is no LLM.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     demo: bool,
+    /// What may be attached to a message for it: `text`, `image`.
+    #[schema(value_type = Vec<String>)]
+    attachments: Vec<AttachmentKind>,
+}
+
+/// What a message may hold.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageLimits {
+    /// Most bytes of its text, text files included.
+    message_bytes: usize,
+    /// Most bytes of its pictures.
+    attachment_bytes: usize,
+    /// Most files.
+    attachments: usize,
 }
 
 /// A server on offer.
@@ -99,6 +118,7 @@ pub async fn config(State(app): State<Arc<App>>, session: Session) -> Response {
                 id: model.id,
                 label: model.label,
                 demo: model.demo,
+                attachments: model.attachments,
             })
             .collect(),
         model_problem: offer.problem,
@@ -113,6 +133,11 @@ pub async fn config(State(app): State<Arc<App>>, session: Session) -> Response {
             .collect(),
         redirect_uri: app.public.redirect_uri(),
         public_url: app.public.origin(),
+        limits: MessageLimits {
+            message_bytes: app.config.limits.message_bytes,
+            attachment_bytes: app.config.limits.attachment_bytes,
+            attachments: MOST_ATTACHMENTS,
+        },
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }

@@ -7,17 +7,21 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use gatepass_chat::{Conversation, Message, store::MOST_CONVERSATIONS};
+use gatepass_chat::{
+    Conversation, Message,
+    search::SearchWords,
+    store::{Found, MOST_CONVERSATIONS},
+};
 use gatepass_connections::Owner;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::wire::{ConversationSchema, MessageSchema};
+use super::wire::{ConversationSchema, FoundSchema, MessageSchema};
 use crate::{
     app::App,
     chat::turns::new_id,
     http::{
-        json::{Json, Path},
+        json::{Json, Path, Query},
         owner::{Present, Session},
     },
     problem::{Kind, Problem},
@@ -28,12 +32,22 @@ pub const UNTITLED: &str = "New conversation";
 /// Longest title, in characters.
 const LONGEST_TITLE: usize = 120;
 
+/// Most conversations that a search finds.
+const MOST_FOUND: u32 = 50;
+
 /// An owner's conversations.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConversationsAnswer {
     /// The one that changed last comes first.
-    #[schema(value_type = Vec<ConversationSchema>)]
-    conversations: Vec<Conversation>,
+    #[schema(value_type = Vec<FoundSchema>)]
+    conversations: Vec<Found>,
+}
+
+/// Which conversations to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct ListQuery {
+    /// Words that a title, or one message, must have; at most 50 conversations are found.
+    q: Option<String>,
 }
 
 /// A conversation to begin, or its new title.
@@ -59,24 +73,38 @@ pub struct ConversationAnswer {
     run_id: Option<String>,
 }
 
-/// List your conversations.
+/// List your conversations, or search their titles and messages.
 #[utoipa::path(
     get,
     path = "/api/conversations",
     tag = "chat",
+    params(ListQuery),
     responses((status = 200, body = ConversationsAnswer), (status = "default", body = crate::problem::ProblemBody<'_>))
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
     session: Session,
+    Query(query): Query<ListQuery>,
 ) -> Result<Json<ConversationsAnswer>, Problem> {
-    let conversations = match session.owner() {
-        Some(owner) => {
+    let words = query.q.as_deref().and_then(SearchWords::of);
+    let conversations = match (session.owner(), words) {
+        (None, _) => Vec::new(),
+        (Some(owner), Some(words)) => {
             app.conversations
-                .conversations(owner.id(), MOST_CONVERSATIONS)
+                .search_conversations(owner.id(), &words, MOST_FOUND)
                 .await?
         }
-        None => Vec::new(),
+        (Some(owner), None) => {
+            let all = app
+                .conversations
+                .conversations(owner.id(), MOST_CONVERSATIONS)
+                .await?;
+            let listed = |conversation| Found {
+                conversation,
+                excerpt: None,
+            };
+            all.into_iter().map(listed).collect()
+        }
     };
     Ok(Json(ConversationsAnswer { conversations }))
 }

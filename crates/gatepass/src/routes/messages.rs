@@ -14,16 +14,23 @@ use axum::{
     },
 };
 use futures::{StreamExt, stream};
-use gatepass_chat::{Ending, Message, Role, Run, Turn, carry_out, history::told, title::title_of};
+use gatepass_chat::{
+    AttachmentKind, Ending, Message, Part, Role, Run, Turn, carry_out,
+    history::{told, without_pictures},
+    title::title_of,
+};
 use gatepass_connections::Owner;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::conversations::{UNTITLED, find};
 use crate::{
     app::App,
-    chat::turns::new_id,
+    chat::{
+        said::{AttachmentRequest, has_room, said},
+        turns::new_id,
+    },
     http::{
         json::{Json, Path},
         owner::Present,
@@ -46,6 +53,11 @@ pub struct MessageRequest {
     text: String,
     /// The model that is to answer.
     model: String,
+    /// The files that come with it.
+    #[serde(default)]
+    attachments: Vec<AttachmentRequest>,
+    /// The message whose place it takes: that one and everything after it are removed.
+    replaces: Option<String>,
     /// The servers whose tools it may call.
     #[serde(default)]
     servers: Vec<ServerRequest>,
@@ -70,21 +82,30 @@ pub async fn send(
     Path(id): Path<String>,
     Json(request): Json<MessageRequest>,
 ) -> Result<Response, Problem> {
-    let text = said(&app, request.text)?;
+    let limits = &app.config.limits;
     let targets = targets(&app, request.servers)?;
     let conversation = find(&app, &owner, &id).await?;
     let model = app.models.find(&request.model).await?;
+    let parts = said(limits, &model, request.text, &request.attachments)?;
     let run = app.turns.begin(*owner.id(), &id, &*app.random)?;
     // Until the turn runs, whatever ends this request ends the run, so that the conversation
     // does not wait for it.
     let ending = Ending(Arc::clone(&run));
-    let (messages, answer) =
-        begin(&app, &owner, &run, &conversation.title, text, &model.id).await?;
+    let says = Says {
+        parts,
+        replaces: request.replaces,
+        model: &model.id,
+    };
+    let (messages, answer) = begin(&app, &owner, &run, &conversation.title, says).await?;
+    let mut told = told(&messages);
+    if !model.attachments.contains(&AttachmentKind::Image) {
+        without_pictures(&mut told);
+    }
     let turn = Turn {
         client: app.models.client().clone(),
         endpoint: model.endpoint,
         model: model.id,
-        messages: told(&messages),
+        messages: told,
         host: Arc::new(Host::new(Arc::clone(&app), &owner, targets)),
         random: Arc::clone(&app.random),
         rounds: app.config.limits.tool_rounds,
@@ -147,22 +168,6 @@ pub async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn said(app: &App, text: String) -> Result<String, Problem> {
-    if text.trim().is_empty() {
-        return Err(Problem::new(Kind::InvalidRequest, "The message is empty."));
-    }
-    if text.len() > app.config.limits.message_bytes {
-        return Err(Problem::new(
-            Kind::RequestTooLarge,
-            format!(
-                "The message is longer than {} KiB.",
-                app.config.limits.message_bytes / 1024
-            ),
-        ));
-    }
-    Ok(text)
-}
-
 fn targets(app: &App, servers: Vec<ServerRequest>) -> Result<Vec<Target>, Problem> {
     if servers.len() > MOST_SERVERS {
         return Err(Problem::new(
@@ -177,20 +182,36 @@ fn targets(app: &App, servers: Vec<ServerRequest>) -> Result<Vec<Target>, Proble
         .collect()
 }
 
+/// What a person says, and where.
+struct Says<'a> {
+    parts: Vec<Value>,
+    replaces: Option<String>,
+    model: &'a str,
+}
+
 /// Stores the person's message and the empty answer; gives the conversation so far and the answer.
 async fn begin(
     app: &App,
     owner: &Owner,
     run: &Run,
     title: &str,
-    text: String,
-    model: &str,
+    says: Says<'_>,
 ) -> Result<(Vec<Message>, Message), Problem> {
     let id = run.conversation();
     let now = app.clock.now();
     let mut messages = app.conversations.messages(owner.id(), id).await?;
+    if let Some(from) = &says.replaces {
+        let at = messages
+            .iter()
+            .position(|own| own.id == *from && own.role == Role::User)
+            .ok_or_else(nothing_to_replace)?;
+        messages.truncate(at);
+    }
+    has_room(&app.config.limits, &messages, &says.parts)?;
     if messages.is_empty() && title == UNTITLED {
-        let title = title_of(&text);
+        let text = says.parts.iter().find_map(|part| part["text"].as_str());
+        let file = says.parts.iter().find_map(|part| part["filename"].as_str());
+        let title = title_of(text.or(file).unwrap_or_default());
         app.conversations
             .rename_conversation(owner.id(), id, &title, now)
             .await?;
@@ -198,7 +219,7 @@ async fn begin(
     let question = Message {
         id: new_id(&*app.random),
         role: Role::User,
-        parts: vec![json!({ "type": "text", "text": text })],
+        parts: says.parts,
         model: None,
         created_at: now,
     };
@@ -206,17 +227,38 @@ async fn begin(
         id: new_id(&*app.random),
         role: Role::Assistant,
         parts: Vec::new(),
-        model: Some(model.to_owned()),
+        model: Some(says.model.to_owned()),
         created_at: now,
     };
-    app.conversations
-        .save_message(owner.id(), id, &question, now)
-        .await?;
-    app.conversations
-        .save_message(owner.id(), id, &answer, now)
-        .await?;
+    match says.replaces {
+        Some(from) => {
+            let both = [question.clone(), answer.clone()];
+            let there = app
+                .conversations
+                .replace_messages(owner.id(), id, &from, &both, now)
+                .await?;
+            if !there {
+                return Err(nothing_to_replace());
+            }
+        }
+        None => {
+            for message in [&question, &answer] {
+                app.conversations
+                    .save_message(owner.id(), id, message, now)
+                    .await?;
+            }
+        }
+    }
+    run.emit(&Part::run(run.id(), &question.id));
     messages.push(question);
     Ok((messages, answer))
+}
+
+fn nothing_to_replace() -> Problem {
+    Problem::new(
+        Kind::NotFound,
+        "The message to replace is not in this conversation any more. Reload the page.",
+    )
 }
 
 fn today(app: &App) -> String {

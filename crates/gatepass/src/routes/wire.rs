@@ -77,6 +77,18 @@ pub struct ConversationSchema {
     pub updated_at: i64,
 }
 
+/// A conversation in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Found)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundSchema {
+    /// The conversation.
+    #[serde(flatten)]
+    pub conversation: ConversationSchema,
+    /// The words around the newest place that a search found; absent if only the title has them.
+    pub excerpt: Option<String>,
+}
+
 /// A message, in parts as the AI SDK's UI messages have them.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Message)]

@@ -59,7 +59,8 @@ fn defaults_are_those_of_a_personal_install() {
     client_metadata_url off default
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
-    messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+    messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
+    connections kept 30 days, 16 tool rounds, 120 s for a silent tool
     ");
 }
 
@@ -94,7 +95,8 @@ egress_allow = ["10.0.0.0/8"]
         client_metadata_url https://file.example/oauth/client-metadata.json default
         log info,rmcp=off default
         limits 600 requests and 240 outbound calls a minute for an owner, 20 owners an address
-        messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+        messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
+        connections kept 30 days, 16 tool rounds, 120 s for a silent tool
         "
     );
 }
@@ -140,7 +142,8 @@ requests_per_minute = 0
     client_metadata_url off default
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
-    messages of 262144 bytes, connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+    messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
+    connections kept 30 days, 16 tool rounds, 120 s for a silent tool
     server Wiki: https://wiki.example/mcp, X-Key: (hidden)
     client gatepass at https://as.example/, client_secret_basic, secret (hidden)
     model small (small)

@@ -1,5 +1,6 @@
 //! `/api/conversations…`: conversations, turns, and what is read when the model fails.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use insta::assert_snapshot;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -100,8 +101,8 @@ async fn an_answer_is_streamed_and_kept_over_a_restart() {
         assert_eq!(header(&response, "content-type"), "text/event-stream");
         assert_eq!(header(&response, "x-vercel-ai-ui-message-stream"), "v1");
         assert_snapshot!(shown(&parts(response).await), @r#"
-        {"type":"start"}
         {"type":"data-run","transient":true}
+        {"type":"start"}
         {"type":"start-step"}
         {"type":"text-start"}
         {"type":"text-delta","delta":"Hello"}
@@ -153,6 +154,191 @@ async fn the_model_is_told_what_was_said_before() {
             r#""user": "Two""#
         ]
     );
+}
+
+#[tokio::test]
+async fn a_message_said_anew_takes_the_place_of_everything_after_it() {
+    let (app, site) = with_model().await;
+    let browser = app.browser();
+    let id = begin(&browser).await;
+    for text in ["One", "Two", "Three"] {
+        send(&browser, &id, &say(text)).await;
+    }
+    let before = read(&browser, &id).await;
+    let two = before["messages"][2]["id"].as_str().unwrap();
+    let mut again = say("Two, but better");
+    again["replaces"] = json!(two);
+    let heard = send(&browser, &id, &again).await;
+    let after = read(&browser, &id).await;
+    let texts: Vec<_> = after["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|own| own["parts"].as_array().unwrap().last().unwrap()["text"].clone())
+        .collect();
+    assert_eq!(
+        texts,
+        ["One", "Hello, Ada.", "Two, but better", "Hello, Ada."]
+    );
+    // The page learns the id of what it said, to replace that in turn.
+    assert_eq!(heard[0]["data"]["messageId"], after["messages"][2]["id"]);
+    let asked: Value = serde_json::from_str(&site.seen(COMPLETIONS)[3]).unwrap();
+    let told = asked["messages"].as_array().unwrap();
+    assert_eq!(
+        told.len(),
+        4,
+        "the model is told nothing of what was replaced: {told:?}"
+    );
+    assert_eq!(told[3]["content"], "Two, but better");
+
+    let path = format!("/api/conversations/{id}/messages");
+    let mut refused = Vec::new();
+    let answer = after["messages"][1]["id"].as_str().unwrap();
+    for replaced in [two, answer, "nothing"] {
+        let mut again = say("Two once more");
+        again["replaces"] = json!(replaced);
+        refused.push(problem(browser.post(&path, &again).await).await);
+    }
+    assert_snapshot!(refused.join("\n"), @r"
+    404 /problems/not-found none: The message to replace is not in this conversation any more. Reload the page.
+    404 /problems/not-found none: The message to replace is not in this conversation any more. Reload the page.
+    404 /problems/not-found none: The message to replace is not in this conversation any more. Reload the page.
+    ");
+    assert_eq!(read(&browser, &id).await, after, "nothing is lost");
+    send(&browser, &id, &say("Three again")).await;
+}
+
+#[tokio::test]
+async fn conversations_are_searched_by_their_owner_only() {
+    let (app, _site) = with_model().await;
+    let browser = app.browser();
+    let trip = begin(&browser).await;
+    send(&browser, &trip, &say("Where is the ferry to Åland?")).await;
+    let other = begin(&browser).await;
+    send(&browser, &other, &say("Bread recipe")).await;
+    let found = async |browser: &Browser, query: &str| -> Value {
+        let path = format!("/api/conversations?q={query}");
+        let found: Value = browser.get(&path).await.json().await.unwrap();
+        let found = found["conversations"].as_array().unwrap().iter();
+        found
+            .map(|own| json!([own["title"], own["excerpt"]]))
+            .collect()
+    };
+    assert_eq!(
+        found(&browser, "%C3%A5land%20FERRY").await,
+        json!([[
+            "Where is the ferry to Åland?",
+            "Where is the ferry to Åland?"
+        ]])
+    );
+    // Answers are searched as well.
+    assert_eq!(found(&browser, "ada").await.as_array().unwrap().len(), 2);
+    assert_eq!(found(&browser, "nothing%00like%25that").await, json!([]));
+    assert_eq!(found(&browser, "%20").await.as_array().unwrap().len(), 2);
+    let stranger = app.browser();
+    assert_eq!(found(&stranger, "ferry").await, json!([]));
+    begin(&stranger).await;
+    assert_eq!(found(&stranger, "ferry").await, json!([]));
+}
+
+#[tokio::test]
+async fn files_reach_a_model_that_takes_them_and_are_kept() {
+    let site = Site::start().await;
+    site.set(COMPLETIONS, streamed(&["Nice."]));
+    let file = format!(
+        "model_url = \"{}/v1\"\n\
+         [[models]]\nid = \"small\"\n\
+         [[models]]\nid = \"seeing\"\nlabel = \"Seeing\"\nattachments = [\"text\", \"image\"]\n\
+         [limits]\nmessage_bytes = 1024\nattachment_bytes = 2048\nconversation_attachment_bytes = 6000\n",
+        site.origin
+    );
+    let app = TestApp::start_configured(&file).await;
+    let browser = app.browser();
+    let config: Value = browser.get("/api/config").await.json().await.unwrap();
+    assert_eq!(config["models"][0]["attachments"], json!(["text"]));
+    assert_eq!(config["models"][1]["attachments"], json!(["text", "image"]));
+    assert_eq!(
+        config["limits"],
+        json!({ "messageBytes": 1024, "attachmentBytes": 2048, "attachments": 8 })
+    );
+
+    let id = begin(&browser).await;
+    let picture = |bytes: usize| {
+        let mut content = b"\x89PNG\r\n\x1a\n".to_vec();
+        content.resize(bytes, 0);
+        json!({ "filename": "cat.png", "mediaType": "image/png", "data": STANDARD.encode(content) })
+    };
+    let note = |text: &str| json!({ "filename": "a.md", "mediaType": "text/markdown", "data": STANDARD.encode(text) });
+    let with = |model: &str, text: &str, files: Value| json!({ "text": text, "model": model, "servers": [], "attachments": files });
+
+    send(
+        &browser,
+        &id,
+        &with("seeing", "Look", json!([picture(64), note("# Tea")])),
+    )
+    .await;
+    let asked: Value = serde_json::from_str(&site.seen(COMPLETIONS)[0]).unwrap();
+    let url = format!(
+        "data:image/png;base64,{}",
+        picture(64)["data"].as_str().unwrap()
+    );
+    assert_eq!(
+        asked["messages"][1]["content"],
+        json!([
+            { "type": "text", "text": "<file name=\"a.md\">\n# Tea\n</file>\n\nLook" },
+            { "type": "image_url", "image_url": { "url": url } },
+        ])
+    );
+    let kept = read(&browser, &id).await;
+    assert_eq!(
+        kept["messages"][0]["parts"],
+        json!([
+            { "type": "file", "mediaType": "image/png", "filename": "cat.png", "url": url },
+            { "type": "file", "mediaType": "text/markdown", "filename": "a.md", "url": "data:text/markdown;base64,IyBUZWE=" },
+            { "type": "text", "text": "Look" },
+        ])
+    );
+    // Another model that sees nothing is told that there was a picture.
+    send(&browser, &id, &with("small", "And now?", json!([]))).await;
+    let asked: Value = serde_json::from_str(&site.seen(COMPLETIONS)[1]).unwrap();
+    assert_eq!(
+        asked["messages"][1]["content"],
+        "<file name=\"a.md\">\n# Tea\n</file>\n\nLook\n\n[1 attached picture(s) cannot be shown to you here]"
+    );
+
+    let path = format!("/api/conversations/{id}/messages");
+    let mut refused = Vec::new();
+    let broken = json!({ "filename": "a\u{202e}gnp.exe", "data": "%%%" });
+    let program = json!({ "filename": "a.exe", "data": STANDARD.encode([0, 1, 2]) });
+    let many: Vec<_> = (0..9).map(|_| note("x")).collect();
+    for body in [
+        with("small", "Look", json!([picture(64)])),
+        with("seeing", "", json!([])),
+        with("seeing", "", json!([broken])),
+        with("seeing", "", json!([program])),
+        with("seeing", "", json!(many)),
+        with("seeing", "x", json!([note(&"x".repeat(1024))])),
+        with("seeing", "x", json!([picture(1500), picture(1500)])),
+    ] {
+        refused.push(problem(browser.post(&path, &body).await).await);
+    }
+    send(&browser, &id, &with("seeing", "", json!([picture(2048)]))).await;
+    let full = with(
+        "seeing",
+        "One more",
+        json!([picture(2048), note(&"x".repeat(1000))]),
+    );
+    refused.push(problem(browser.post(&path, &full).await).await);
+    assert_snapshot!(refused.join("\n"), @r"
+    400 /problems/invalid-request none: “cat.png” cannot be attached: small takes no pictures. Choose another model, or remove it.
+    400 /problems/invalid-request none: The message is empty.
+    400 /problems/invalid-request none: The file “agnp.exe” did not arrive whole. Attach it again.
+    400 /problems/invalid-request none: “a.exe” is neither a text file nor a picture (PNG, JPEG, GIF, WebP).
+    400 /problems/invalid-request none: A message takes at most 8 files.
+    413 /problems/request-too-large none: The message and its text files are together longer than 1 KiB.
+    413 /problems/request-too-large none: The pictures of a message may have 2 KiB together.
+    413 /problems/request-too-large none: The files of this conversation would have more than 5 KiB together. Begin a new one.
+    ");
 }
 
 #[tokio::test]
@@ -380,7 +566,10 @@ async fn the_page_learns_what_the_installation_offers() {
       "models": [
         {
           "id": "small",
-          "label": "Small"
+          "label": "Small",
+          "attachments": [
+            "text"
+          ]
         }
       ],
       "servers": [
@@ -397,7 +586,12 @@ async fn the_page_learns_what_the_installation_offers() {
         "loopbackServers": true
       },
       "redirectUri": "APP/api/mcp/oauth/callback",
-      "publicUrl": "APP"
+      "publicUrl": "APP",
+      "limits": {
+        "messageBytes": 262144,
+        "attachmentBytes": 5242880,
+        "attachments": 8
+      }
     }
     "#);
     assert!(site.seen(MODELS).is_empty());
