@@ -52,6 +52,26 @@ export class App {
     await this.composer.press('Enter');
   }
 
+  /** What the person said, by its text. */
+  question(text) {
+    return this.page.locator('[data-testid="message"][data-role="user"]').filter({ hasText: text });
+  }
+
+  /** Every answer of the conversation, in order. */
+  get answers() {
+    return this.page.locator('[data-testid="message"][data-role="assistant"]');
+  }
+
+  /** Adds an open server to the page's storage, as adding it by hand would. */
+  async knows(...servers) {
+    await this.page.addInitScript(
+      ([key, list]) => {
+        if (!localStorage.getItem(key)) localStorage.setItem(key, JSON.stringify({ servers: list, flows: [], gone: {} }));
+      },
+      [STORAGE_KEY, servers.map((server, at) => ({ id: `server-${at}`, enabled: true, ...server }))],
+    );
+  }
+
   /** Opens the server manager over the chat. */
   async openServers() {
     await this.page.getByRole('button', { name: 'Manage servers' }).click();

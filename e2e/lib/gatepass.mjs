@@ -1,5 +1,5 @@
 // The built server, started as a user would start it, on data of its own.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePort, start } from './program.mjs';
@@ -8,13 +8,20 @@ const binary = resolve(process.env.GATEPASS_BIN ?? '../target/debug/gatepass');
 
 /**
  * Starts `gatepass serve`. `args` are further flags. With `dataDir` it continues on the data of an
- * earlier one. The result has `url`, `dataDir`, `output`, `stop()` and `restart()`.
+ * earlier one; `config` is the text of a configuration file. The result has `url`, `dataDir`,
+ * `output`, `stop()`, `restart()` and `crash()`.
  */
-export async function startGatepass({ args = [], env = {}, dataDir, port } = {}) {
+export async function startGatepass({ args = [], env = {}, dataDir, port, config } = {}) {
   const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'gatepass-e2e-')));
   const chosen = port ?? (await freePort());
   const url = `http://localhost:${chosen}`;
-  const program = await start(binary, ['serve', '--listen', `127.0.0.1:${chosen}`, '--data-dir', folder, ...args], {
+  const flags = [...args];
+  if (config !== undefined) {
+    const file = join(folder, 'gatepass.toml');
+    await writeFile(file, config);
+    flags.push('--config', file);
+  }
+  const program = await start(binary, ['serve', '--listen', `127.0.0.1:${chosen}`, '--data-dir', folder, ...flags], {
     env,
     ready: () =>
       fetch(`${url}/readyz`).then(
@@ -33,10 +40,15 @@ export async function startGatepass({ args = [], env = {}, dataDir, port } = {})
       await program.stop();
       await rm(folder, { recursive: true, force: true });
     },
+    /** Kills the server and starts it again on the same data and port. */
+    async crash() {
+      await program.kill();
+      return startGatepass({ args, env, dataDir: folder, port: chosen, config });
+    },
     /** Ends the server and starts it again on the same data and port. */
     async restart() {
       await program.stop();
-      return startGatepass({ args, env, dataDir: folder, port: chosen });
+      return startGatepass({ args, env, dataDir: folder, port: chosen, config });
     },
   };
 }

@@ -26,6 +26,14 @@ export async function start(path, args, { env = {}, ready }) {
   const program = {
     output: '',
     ended: false,
+    /** Ends it without a chance to tidy up, as a crash or a power cut would. */
+    async kill() {
+      if (!program.ended) {
+        const end = new Promise((resolve) => child.once('exit', resolve));
+        child.kill('SIGKILL');
+        await end;
+      }
+    },
     async stop() {
       if (program.ended) {
         return;

@@ -14,7 +14,7 @@ function stream(chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> {
 
 async function all(chunks: (string | Uint8Array)[]): Promise<unknown[]> {
   const events: unknown[] = [];
-  for await (const event of readEvents(stream(chunks))) events.push(event);
+  for await (const batch of readEvents(stream(chunks))) events.push(...batch);
   return events;
 }
 
@@ -45,7 +45,7 @@ describe("an event stream", () => {
   it("that ends before it is complete says so, after what arrived", async () => {
     const events: unknown[] = [];
     const reading = (async () => {
-      for await (const event of readEvents(stream(['data: {"type":"start"}\n\ndata: {"type":"fin']))) events.push(event);
+      for await (const batch of readEvents(stream(['data: {"type":"start"}\n\ndata: {"type":"fin']))) events.push(...batch);
     })();
     await expect(reading).rejects.toThrow("ended before it was complete");
     expect(events).toEqual([{ type: "start" }]);

@@ -14,7 +14,7 @@ describe("a streamed turn", () => {
     const gatepass = { server: "Notes", url: "https://a.example/mcp", tool: "search", title: "Search notes" };
     const { message, effects } = turn([
       { type: "start", messageId: "m1" },
-      { type: "data-run", data: { runId: "r1" }, transient: true },
+      { type: "data-run", data: { runId: "r1", messageId: "q1" }, transient: true },
       { type: "start-step" },
       { type: "text-start", id: "t1" },
       { type: "text-delta", id: "t1", delta: "Let me " },
@@ -38,7 +38,7 @@ describe("a streamed turn", () => {
       { type: "dynamic-tool", toolCallId: "k1", state: "output-available", input: { q: "tea" }, server: "Notes", title: "Search notes" },
       { type: "text", text: "Two.", state: "done" },
     ]);
-    expect(effects).toMatchObject([{ kind: "run", runId: "r1" }, { kind: "tool-began", id: "k1" }, { kind: "tool-ended", id: "k1" }]);
+    expect(effects).toMatchObject([{ kind: "run", runId: "r1", messageId: "q1" }, { kind: "finished" }]);
   });
 
   it("hands newer connections to whoever keeps them, and keeps them out of the message", () => {

@@ -5,9 +5,11 @@ import type {
   Connection,
   Conversation,
   ConversationSummary,
+  FoundConversation,
   Discovery,
   FlowAnswer,
   JsonObject,
+  ResumeRequest,
   RevokeAnswer,
   SendRequest,
   StartAnswer,
@@ -86,6 +88,9 @@ const one = (id: string) => `${conversations}/${encodeURIComponent(id)}`;
 export const listConversations = async () =>
   (await json<{ conversations: ConversationSummary[] }>("GET", conversations)).conversations;
 
+export const searchConversations = async (query: string, signal: AbortSignal) =>
+  (await json<{ conversations: FoundConversation[] }>("GET", `${conversations}?q=${encodeURIComponent(query)}`, undefined, signal)).conversations;
+
 export const createConversation = (title: string) => json<ConversationSummary>("POST", conversations, { title });
 
 export const readConversation = (id: string, signal?: AbortSignal) => json<Conversation>("GET", one(id), undefined, signal);
@@ -101,6 +106,10 @@ export const deleteConversation = async (id: string): Promise<void> => {
 /** Sends a message; the answer's body is the event stream of the turn. */
 export const sendMessage = (id: string, body: SendRequest, signal: AbortSignal) =>
   request("POST", `${one(id)}/messages`, body, signal);
+
+/** Comes back to a turn, with answers to what it waits for, or none; the answer's body is its event stream from the start. */
+export const resumeRun = (id: string, runId: string, body: ResumeRequest, signal: AbortSignal) =>
+  request("POST", `${one(id)}/runs/${encodeURIComponent(runId)}/resume`, body, signal);
 
 export const cancelRun = async (id: string, runId: string): Promise<void> => {
   await request("POST", `${one(id)}/runs/${encodeURIComponent(runId)}/cancel`, {});

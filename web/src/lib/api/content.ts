@@ -1,4 +1,5 @@
 import { isObject } from "./problem";
+import { plainText } from "../text/plain";
 import type { Json } from "./types";
 
 /** One block of a tool's result, as the page shows it. */
@@ -50,7 +51,7 @@ function textBlock(text: string): Block {
       // Text after all.
     }
   }
-  return { kind: "text", text: text.replaceAll(/\u001b\[[0-9;]*[A-Za-z]/g, "") };
+  return { kind: "text", text: plainText(text) };
 }
 
 function jsonBlock(value: Json): Block {

@@ -91,6 +91,11 @@ export function offlineProblem(): Problem {
   };
 }
 
+/** The person stopped a message that was still on its way. */
+export function stoppedProblem(): Problem {
+  return { type: "/problems/stopped", title: "Stopped", status: 0, detail: "Stopped before it was sent. Your message is back where you typed it.", action: "none" };
+}
+
 function plainProblem(status: number): Problem {
   const detail =
     status === 404

@@ -45,26 +45,46 @@ export class EventSplitter {
   }
 }
 
+/** The server says something every 15 seconds; a connection silent for longer than this is dead. */
+const patience = 45_000;
+
 /**
- * Reads a UI message stream. Yields each event that parses; ends at `[DONE]`.
- * Throws if the connection breaks, and if it ends before `[DONE]`.
+ * Reads a UI message stream. Yields the events that arrived together; ends at `[DONE]`.
+ * Throws if the connection breaks or falls silent, and if it ends before `[DONE]`.
  */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent[]> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   const splitter = new EventSplitter();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await inTime(reader.read());
+      const events: StreamEvent[] = [];
+      let over = false;
       for (const data of splitter.push(done ? `${decoder.decode()}\n\n` : decoder.decode(value, { stream: true }))) {
-        if (data === "[DONE]") return;
+        over = data === "[DONE]";
+        if (over) break;
         const event = parseEvent(data);
-        if (event) yield event;
+        if (event) events.push(event);
       }
+      if (events.length > 0) yield events;
+      if (over) return;
       if (done) throw new Error("The answer ended before it was complete.");
     }
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The connection has fallen silent.")), patience);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

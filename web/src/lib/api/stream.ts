@@ -1,13 +1,13 @@
 import { isObject } from "./problem";
-import type { AuthorizationNeed, Json, Message, StreamEvent, TextPart, ReasoningPart, ToolPart } from "./types";
+import type { Ask, AskState, AuthorizationNeed, Json, JsonObject, Message, StreamEvent, TextPart, ReasoningPart, ToolPart } from "./types";
 
 /** What a stream event means beyond the message it is about. */
 export type Effect =
-  | { kind: "run"; runId: string }
+  | { kind: "run"; runId: string; messageId: string | null }
+  | { kind: "waiting"; deadline: number | null }
   | { kind: "connection"; url: string; connection: Json }
   | { kind: "authorization"; need: AuthorizationNeed }
-  | { kind: "tool-began"; id: string }
-  | { kind: "tool-ended"; id: string };
+  | { kind: "finished" };
 
 /** Which text part of the message an open `text-start` id means. */
 export type OpenTexts = Map<string, TextPart | ReasoningPart>;
@@ -41,13 +41,14 @@ export function applyEvent(message: Message, event: StreamEvent, open: OpenTexts
       const part = tool(message, event, "input-available");
       part.input = event.input ?? {};
       part.state = "input-available";
-      return { kind: "tool-began", id: part.toolCallId };
+      return null;
     }
     case "tool-output-available": {
       const part = tool(message, event, "output-available");
       part.output = event.output ?? null;
       part.state = "output-available";
-      return { kind: "tool-ended", id: part.toolCallId };
+      delete part.progress;
+      return null;
     }
     case "tool-input-error":
     case "tool-output-error": {
@@ -55,14 +56,17 @@ export function applyEvent(message: Message, event: StreamEvent, open: OpenTexts
       if (event.input !== undefined) part.input = event.input;
       part.errorText = text("errorText") || "The call failed.";
       part.state = "output-error";
-      return { kind: "tool-ended", id: part.toolCallId };
+      delete part.progress;
+      return null;
     }
+    case "finish":
+      return { kind: "finished" };
     case "error":
       message.parts.push({ type: "error", errorText: text("errorText") || "The turn failed." });
-      return null;
+      return { kind: "finished" };
     case "abort":
       message.parts.push({ type: "data-aborted", data: {} });
-      return null;
+      return { kind: "finished" };
     case "data-notice":
       if (isObject(event.data) && typeof event.data.text === "string") {
         const { server, level } = event.data;
@@ -77,13 +81,27 @@ export function applyEvent(message: Message, event: StreamEvent, open: OpenTexts
       }
       return null;
     case "data-authorization":
-      return authorization(message, event.data);
+      return authorization(message, event);
+    case "data-approval":
+      return approval(message, event);
+    case "data-elicitation":
+      return elicitation(message, event);
+    case "data-waiting":
+      return isObject(event.data) ? { kind: "waiting", deadline: number(event.data.deadline) } : null;
+    case "data-timing":
+      timing(message, event.data);
+      return null;
+    case "data-progress":
+      progress(message, event.data);
+      return null;
     case "data-connection":
       return isObject(event.data) && typeof event.data.url === "string"
         ? { kind: "connection", url: event.data.url, connection: event.data.connection ?? null }
         : null;
     case "data-run":
-      return isObject(event.data) && typeof event.data.runId === "string" ? { kind: "run", runId: event.data.runId } : null;
+      return isObject(event.data) && typeof event.data.runId === "string" 
+        ? { kind: "run", runId: event.data.runId, messageId: string(event.data.messageId) }
+        : null;
     default:
       return null;
   }
@@ -95,6 +113,27 @@ export function toolTitle(part: ToolPart): string {
   const ours = isObject(part.callProviderMetadata) ? part.callProviderMetadata.gatepass : null;
   if (isObject(ours) && typeof ours.tool === "string") return ours.tool;
   return part.toolName.split("__").pop() ?? part.toolName;
+}
+
+/** What the server says of a call that was stopped; it is not a failure. */
+export const stopped = "The call was stopped.";
+
+/** Whether a message ends in the middle: a text or a call in it was never finished. */
+export function isOpen(message: Message): boolean {
+  return message.parts.some(
+    (part) =>
+      ((part.type === "text" || part.type === "reasoning") && part.state === "streaming") ||
+      (part.type === "dynamic-tool" && (part.state === "input-streaming" || part.state === "input-available")),
+  );
+}
+
+/** The questions of a message that wait for the person. */
+export function waitingAsks(message: Message): Ask[] {
+  return message.parts.flatMap((part) =>
+    (part.type === "data-authorization" || part.type === "data-approval" || part.type === "data-elicitation") && part.data.askId && part.data.state === "waiting"
+      ? [part.data as Ask]
+      : [],
+  );
 }
 
 /** Ends what a stream left open: texts stop streaming, calls without a result say so. */
@@ -146,15 +185,107 @@ function tool(message: Message, event: StreamEvent, state: ToolPart["state"]): T
   return message.parts[message.parts.length - 1] as ToolPart;
 }
 
-function authorization(message: Message, data: Json | undefined): Effect | null {
+function authorization(message: Message, event: StreamEvent): Effect | null {
+  const data = event.data;
   if (!isObject(data) || typeof data.url !== "string") return null;
   const need: AuthorizationNeed = {
-    server: typeof data.server === "string" ? data.server : data.url,
+    ...(typeof data.askId === "string" ? ask(data) : {}),
+    server: string(data.server) ?? data.url,
     url: data.url,
-    reason: typeof data.reason === "string" ? data.reason : "",
+    reason: string(data.reason) ?? "",
     ...(Array.isArray(data.scopes) ? { scopes: data.scopes.filter((scope) => typeof scope === "string") } : {}),
     ...(typeof data.toolCallId === "string" ? { toolCallId: data.toolCallId } : {}),
   };
-  message.parts.push({ type: "data-authorization", data: need });
+  put(message, { type: "data-authorization", ...named(event), data: need });
   return { kind: "authorization", need };
+}
+
+function approval(message: Message, event: StreamEvent): null {
+  const data = event.data;
+  if (!isObject(data) || typeof data.askId !== "string") return null;
+  put(message, {
+    type: "data-approval",
+    ...named(event),
+    data: {
+      ...ask(data),
+      server: string(data.server) ?? "A server",
+      url: string(data.url) ?? "",
+      tool: string(data.tool) ?? "a tool",
+      title: string(data.title),
+      arguments: isObject(data.arguments) ? data.arguments : {},
+      reason: string(data.reason) ?? "",
+      definition: string(data.definition),
+      answer: string(data.answer),
+    },
+  });
+  return null;
+}
+
+function elicitation(message: Message, event: StreamEvent): null {
+  const data = event.data;
+  if (!isObject(data) || typeof data.askId !== "string") return null;
+  put(message, {
+    type: "data-elicitation",
+    ...named(event),
+    data: {
+      ...ask(data),
+      server: string(data.server) ?? "A server",
+      serverUrl: string(data.serverUrl) ?? "",
+      mode: data.mode === "url" ? "url" : "form",
+      message: string(data.message) ?? "",
+      requestedSchema: isObject(data.requestedSchema) ? data.requestedSchema : {},
+      url: string(data.url) ?? "",
+      answer: string(data.answer),
+    },
+  });
+  return null;
+}
+
+const askStates: readonly string[] = ["waiting", "answered", "skipped", "expired", "stopped"];
+
+function ask(data: JsonObject): Ask {
+  return {
+    askId: string(data.askId) ?? "",
+    // A state that this page does not know is none that it has buttons for.
+    state: askStates.includes(String(data.state)) ? (data.state as AskState) : "stopped",
+    deadline: number(data.deadline),
+    toolCallIds: Array.isArray(data.toolCallIds) ? data.toolCallIds.filter((id) => typeof id === "string") : [],
+  };
+}
+
+/** Adds a part, or puts it in the place of the one with its type and id. */
+function put(message: Message, part: Message["parts"][number] & { id?: string }): void {
+  const at = part.id === undefined ? -1 : message.parts.findIndex((own) => own.type === part.type && "id" in own && own.id === part.id);
+  if (at < 0) message.parts.push(part);
+  else message.parts[at] = part;
+}
+
+function named(event: StreamEvent): { id?: string } {
+  return typeof event.id === "string" ? { id: event.id } : {};
+}
+
+function timing(message: Message, data: Json | undefined): void {
+  const part = isObject(data) ? call(message, data.toolCallId) : null;
+  if (!part || !isObject(data)) return;
+  const { startedAt, millis } = data;
+  if (typeof startedAt === "number") part.startedAt = startedAt;
+  if (typeof millis === "number") part.millis = millis;
+}
+
+function progress(message: Message, data: Json | undefined): void {
+  const part = isObject(data) ? call(message, data.toolCallId) : null;
+  if (!part || !isObject(data) || typeof data.progress !== "number") return;
+  part.progress = { progress: data.progress, total: number(data.total), message: string(data.message) };
+}
+
+function call(message: Message, id: Json | undefined): ToolPart | null {
+  return message.parts.find((part): part is ToolPart => part.type === "dynamic-tool" && part.toolCallId === id) ?? null;
+}
+
+function string(value: Json | undefined): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function number(value: Json | undefined): number | null {
+  return typeof value === "number" ? value : null;
 }

@@ -1,4 +1,8 @@
-// The JSON shapes of Gatepass's HTTP API, in one place.
+// The JSON shapes of Gatepass's HTTP API, in one place; what a message is made of is in parts.ts.
+
+import type { Message } from "./parts";
+
+export type * from "./parts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
@@ -53,11 +57,33 @@ export interface Problem {
   redirectUri?: string;
 }
 
+export type AttachmentKind = "text" | "image";
+
 export interface Model {
   id: string;
   label: string;
   demo?: boolean;
+  /** What may be attached to a message for it. */
+  attachments?: AttachmentKind[];
 }
+
+/** What a message may hold. */
+export interface MessageLimits {
+  messageBytes: number;
+  attachmentBytes: number;
+  attachments: number;
+}
+
+/** Whether a tool's calls run at once, only when the person says so, not at all, or are not even offered. */
+export type ToolPolicy = "always" | "ask" | "never" | "off";
+
+/** The person's rule for a tool; with the definition it was made for, a changed tool asks again. */
+export interface ToolRule {
+  policy: ToolPolicy;
+  definition?: string;
+}
+
+export type ToolRules = Record<string, ToolRule>;
 
 export interface PresetServer {
   name: string;
@@ -72,6 +98,7 @@ export interface Config {
   features: Record<string, boolean>;
   redirectUri: string;
   publicUrl: string;
+  limits?: MessageLimits;
 }
 
 export type RegistrationRung = "preregistered" | "metadata-document" | "dynamic" | "client-required";
@@ -164,84 +191,40 @@ export interface ConversationSummary {
   updatedAt: number;
 }
 
+/** A conversation in the list; a search also says where its words were found. */
+export interface FoundConversation extends ConversationSummary {
+  excerpt?: string;
+}
+
 export interface Conversation extends ConversationSummary {
   messages: Message[];
+  /** The turn under way, to come back to. */
+  runId?: string;
 }
 
-export interface TextPart {
-  type: "text";
-  text: string;
-  state?: "streaming" | "done";
+/** A file that goes with a message; its content in base64. */
+export interface Attachment {
+  filename: string;
+  mediaType: string;
+  data: string;
 }
 
-export interface ReasoningPart {
-  type: "reasoning";
-  text: string;
-  state?: "streaming" | "done";
-}
-
-export interface ToolPart {
-  type: "dynamic-tool";
-  toolName: string;
-  toolCallId: string;
-  state: "input-streaming" | "input-available" | "output-available" | "output-error";
-  input?: Json;
-  output?: Json;
-  errorText?: string;
-  server?: string | null;
-  title?: string | null;
-  /** Where the call goes: `toolName` is only the model's name for it. */
-  callProviderMetadata?: Json;
-}
-
-export interface AuthorizationNeed {
-  server: string;
-  url: string;
-  reason: string;
-  scopes?: string[];
-  toolCallId?: string;
-}
-
-export interface AuthorizationPart {
-  type: "data-authorization";
-  data: AuthorizationNeed;
-}
-
-export interface NoticePart {
-  type: "data-notice";
-  data: { server?: string; level?: string; text: string };
-}
-
-export interface ErrorPart {
-  type: "error";
-  errorText: string;
-}
-
-/** A round of the turn begins: the model was asked. Nothing is shown for it. */
-export interface StepPart {
-  type: "step-start";
-}
-
-/** The turn was stopped here. */
-export interface AbortedPart {
-  type: "data-aborted";
-  data: JsonObject;
-}
-
-export type Part = TextPart | ReasoningPart | ToolPart | AuthorizationPart | NoticePart | AbortedPart | StepPart | ErrorPart;
-
-export interface Message {
-  id: string;
-  role: "user" | "assistant";
-  parts: Part[];
-  createdAt?: number;
-  model?: string;
-}
+/** A server of a turn, with what its tools may do without asking. */
+export type TurnServer = Target & { name: string; tools?: ToolRules };
 
 export interface SendRequest {
   text: string;
   model: string;
-  servers: (Target & { name: string })[];
+  servers: TurnServer[];
+  attachments?: Attachment[];
+  /** The message whose place it takes; everything after that one goes as well. */
+  replaces?: string;
+}
+
+/** What the person decided about the questions of a turn that waits, by their ids. */
+export interface ResumeRequest {
+  servers?: TurnServer[];
+  answers?: Record<string, { action: string; content?: JsonObject }>;
 }
 
 /** One event of the UI message stream, before anything is known about it but its type. */

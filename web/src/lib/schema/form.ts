@@ -1,7 +1,7 @@
 import { isObject } from "../api/problem";
 import type { Json, JsonObject } from "../api/types";
 
-export type Kind = "text" | "number" | "integer" | "boolean" | "enum" | "array" | "object" | "json";
+export type Kind = "text" | "number" | "integer" | "boolean" | "enum" | "choices" | "array" | "object" | "json";
 
 /** One field of a form that was made from a JSON schema. */
 export interface Field {
@@ -10,8 +10,10 @@ export interface Field {
   description: string;
   required: boolean;
   kind: Kind;
-  /** For `enum`: the values, by their position. */
+  /** For `enum` and `choices` (several of them): the values, by their position. */
   options: Json[];
+  /** What the options are called, where they have names of their own. */
+  optionLabels: string[];
   /** For `array`: what each item is. */
   item: Field | null;
   /** For `object`: its fields. */
@@ -19,10 +21,13 @@ export interface Field {
   initial: Json | undefined;
   minimum: number | null;
   maximum: number | null;
+  /** For `text`: the letters it needs and may have; for lists: the items. */
+  least: number | null;
+  most: number | null;
   /** For `text`: whether it usually takes several lines. */
   long: boolean;
-  /** For `text`: what kind of input helps on a phone. */
-  input: "text" | "email" | "url" | "date";
+  /** For `text`: what kind of input helps on a phone; what is typed must be such a thing. */
+  input: "text" | "email" | "url" | "date" | "datetime-local";
 }
 
 /** What the inputs hold: text of inputs, ticks, items of lists, fields of groups. */
@@ -49,7 +54,9 @@ function objectFields(schema: JsonObject, root: JsonObject, depth: number): Fiel
 }
 
 function fieldOf(name: string, value: Json, required: boolean, root: JsonObject, depth: number): Field {
-  const schema = nonNull(resolve(value, root));
+  const resolved = resolve(value, root);
+  const named = constants(resolved.oneOf ?? resolved.anyOf);
+  const schema = named ? resolved : nonNull(resolved);
   const field: Field = {
     name,
     label: typeof schema.title === "string" && schema.title !== "" ? schema.title : name,
@@ -57,16 +64,23 @@ function fieldOf(name: string, value: Json, required: boolean, root: JsonObject,
     required,
     kind: "json",
     options: [],
+    optionLabels: [],
     item: null,
     fields: [],
     initial: schema.default,
     minimum: typeof schema.minimum === "number" ? schema.minimum : null,
     maximum: typeof schema.maximum === "number" ? schema.maximum : null,
+    least: whole(schema.minLength ?? schema.minItems),
+    most: whole(schema.maxLength ?? schema.maxItems),
     long: false,
     input: "text",
   };
+  if (named) return { ...field, kind: "enum", ...named };
   if (schema.const !== undefined) return { ...field, kind: "enum", options: [schema.const], initial: schema.const };
-  if (Array.isArray(schema.enum) && schema.enum.length > 0) return { ...field, kind: "enum", options: schema.enum };
+  if (Array.isArray(schema.enum) && schema.enum.length > 0) {
+    const names = Array.isArray(schema.enumNames) ? schema.enumNames : [];
+    return { ...field, kind: "enum", options: schema.enum, optionLabels: names.map((name) => (typeof name === "string" ? name : "")) };
+  }
   switch (schema.type) {
     case "string":
       return { ...field, kind: "text", long: isLong(name, schema), input: inputOf(schema.format) };
@@ -76,6 +90,11 @@ function fieldOf(name: string, value: Json, required: boolean, root: JsonObject,
       return { ...field, kind: schema.type };
     case "array":
       if (!isObject(schema.items) || depth >= deepest) return field;
+      {
+        const several = constants(schema.items.anyOf ?? schema.items.oneOf);
+        if (several) return { ...field, kind: "choices", ...several };
+        if (Array.isArray(schema.items.enum) && schema.items.enum.length > 0) return { ...field, kind: "choices", options: schema.items.enum };
+      }
       return { ...field, kind: "array", item: fieldOf("", schema.items, true, root, depth + 1) };
     case "object":
       if (!isObject(schema.properties) || depth >= deepest) return field;
@@ -83,6 +102,23 @@ function fieldOf(name: string, value: Json, required: boolean, root: JsonObject,
     default:
       return field;
   }
+}
+
+/** `[{const: 1, title: "One"}, …]` is how a schema gives its options names. */
+function constants(list: Json | undefined): { options: Json[]; optionLabels: string[] } | null {
+  if (!Array.isArray(list) || list.length === 0) return null;
+  const options: Json[] = [];
+  const optionLabels: string[] = [];
+  for (const entry of list) {
+    if (!isObject(entry) || entry.const === undefined) return null;
+    options.push(entry.const);
+    optionLabels.push(typeof entry.title === "string" ? entry.title : "");
+  }
+  return { options, optionLabels };
+}
+
+function whole(value: Json | undefined): number | null {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : null;
 }
 
 function resolve(value: Json, root: JsonObject): JsonObject {
@@ -115,7 +151,7 @@ function isLong(name: string, schema: JsonObject): boolean {
 }
 
 function inputOf(format: Json | undefined): Field["input"] {
-  return format === "email" ? "email" : format === "uri" || format === "url" ? "url" : format === "date" ? "date" : "text";
+  return format === "email" ? "email" : format === "uri" || format === "url" ? "url" : format === "date" ? "date" : format === "date-time" ? "datetime-local" : "text";
 }
 
 /** What a field's input holds before anybody typed. */
@@ -130,6 +166,8 @@ export function initialEntry(field: Field): Entry {
     }
     case "array":
       return [];
+    case "choices":
+      return Array.isArray(initial) ? field.options.flatMap((option, at) => (initial.some((own) => JSON.stringify(own) === JSON.stringify(option)) ? [String(at)] : [])) : [];
     case "object":
       return Object.fromEntries(field.fields.map((inner) => [inner.name, initialEntry(inner)]));
     case "json":
@@ -157,6 +195,13 @@ function readField(field: Field, entry: Entry, path: string): Reading {
   const wrong = (text: string): Reading => ({ ok: false, errors: { [path]: text } });
   const fine = (value: Json | undefined): Reading => ({ ok: true, value });
   if (field.kind === "boolean") return fine(entry === true || field.required || field.initial !== undefined ? entry === true : undefined);
+  if (field.kind === "choices") {
+    const chosen = (Array.isArray(entry) ? entry : []).flatMap((at) => field.options[Number(at)] ?? []);
+    if (chosen.length === 0 && !field.required) return fine(undefined);
+    if (chosen.length < (field.least ?? 0)) return wrong(`Choose at least ${field.least}.`);
+    if (field.most !== null && chosen.length > field.most) return wrong(`Choose at most ${field.most}.`);
+    return fine(chosen);
+  }
   if (field.kind === "array") return readItems(field, Array.isArray(entry) ? entry : [], path);
   if (field.kind === "object") {
     const group = typeof entry === "object" && !Array.isArray(entry) ? entry : {};
@@ -167,7 +212,7 @@ function readField(field: Field, entry: Entry, path: string): Reading {
   if (text === "" || (field.kind !== "text" && text.trim() === "")) {
     return field.required ? wrong("This is required.") : fine(undefined);
   }
-  if (field.kind === "text") return fine(text);
+  if (field.kind === "text") return typed(field, text, wrong);
   if (field.kind === "enum") return fine(field.options[Number(text)]);
   if (field.kind === "json") {
     try {
@@ -182,6 +227,27 @@ function readField(field: Field, entry: Entry, path: string): Reading {
   if (field.minimum !== null && number < field.minimum) return wrong(`This must be at least ${field.minimum}.`);
   if (field.maximum !== null && number > field.maximum) return wrong(`This must be at most ${field.maximum}.`);
   return fine(number);
+}
+
+/** Text that keeps what its schema says about its length and its form. */
+function typed(field: Field, text: string, wrong: (why: string) => Reading): Reading {
+  const letters = [...text].length;
+  if (field.least !== null && letters < field.least) return wrong(`This needs at least ${field.least} characters.`);
+  if (field.most !== null && letters > field.most) return wrong(`This may have at most ${field.most} characters.`);
+  switch (field.input) {
+    case "email":
+      return /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text) ? { ok: true, value: text } : wrong("This is not an e-mail address.");
+    case "url":
+      return URL.canParse(text) ? { ok: true, value: text } : wrong("This is not a URL.");
+    case "date":
+      return /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) ? { ok: true, value: text } : wrong("This is not a date.");
+    case "datetime-local": {
+      const moment = Date.parse(text);
+      return Number.isNaN(moment) ? wrong("This is not a date and time.") : { ok: true, value: new Date(moment).toISOString() };
+    }
+    default:
+      return { ok: true, value: text };
+  }
 }
 
 function readItems(field: Field, entries: Entry[], path: string): Reading {

@@ -50,7 +50,7 @@ class Registry {
     return server;
   }
 
-  update(id: string, change: Partial<Pick<Server, "name" | "enabled" | "clientId" | "issuer">>): void {
+  update(id: string, change: Partial<Pick<Server, "name" | "enabled" | "clientId" | "issuer" | "tools">>): void {
     this.#change((saved) => {
       saved.servers = saved.servers.map((server) => (server.id === id ? { ...server, ...change } : server));
     });

@@ -1,5 +1,5 @@
 import { isObject } from "../api/problem";
-import type { Connection, Headers, Json } from "../api/types";
+import type { Connection, Headers, Json, ToolPolicy, ToolRules } from "../api/types";
 
 /** The one key under which the page keeps its servers; another form gets another number. */
 export const storageKey = "gatepass:v1";
@@ -14,6 +14,8 @@ export interface Server {
   headers?: Headers;
   connection?: Connection;
   enabled: boolean;
+  /** What its tools may do without asking, by their names at the server; as the server says where there is no rule. */
+  tools?: ToolRules;
   /** The client id that was last typed for it, to offer it again. */
   clientId?: string;
   /** The authorization server that was last chosen, to notice when it changes. */
@@ -92,6 +94,8 @@ function parseServer(value: Json): { server: Server; lost: boolean } | null {
     const headers = Object.entries(value.headers).filter((pair): pair is [string, string] => typeof pair[1] === "string");
     if (headers.length > 0) server.headers = Object.fromEntries(headers);
   }
+  const tools = parseRules(value.tools);
+  if (Object.keys(tools).length > 0) server.tools = tools;
   if (typeof value.clientId === "string") server.clientId = value.clientId;
   if (typeof value.issuer === "string") server.issuer = value.issuer;
   if (value.connection === undefined || value.connection === null) return { server, lost: false };
@@ -99,6 +103,17 @@ function parseServer(value: Json): { server: Server; lost: boolean } | null {
   if (!connection) return { server, lost: true };
   server.connection = connection;
   return { server, lost: false };
+}
+
+const policies: readonly string[] = ["always", "ask", "never", "off"];
+
+function parseRules(value: Json | undefined): ToolRules {
+  const rules: ToolRules = {};
+  for (const [tool, rule] of Object.entries(isObject(value) ? value : {})) {
+    if (!isObject(rule) || !policies.includes(String(rule.policy))) continue;
+    rules[tool] = { policy: rule.policy as ToolPolicy, ...(typeof rule.definition === "string" ? { definition: rule.definition } : {}) };
+  }
+  return rules;
 }
 
 /** A connection from storage or a stream, if it has every part that the server needs. */
