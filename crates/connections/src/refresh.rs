@@ -19,7 +19,7 @@ use mcp_oauth_client::{Connection, Failed, Recovery, TokenError};
 use tokio::sync::watch;
 
 use crate::{
-    connections::{Inner, Need, Opened},
+    connections::{Connections, Inner, Need, Opened},
     error::CustodyError,
     owner::{Owner, OwnerId},
     seal::Sealed,
@@ -135,6 +135,23 @@ impl Drop for Done<'_> {
         let flights = &self.inner.flights.0;
         let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
         flights.remove(&self.whose);
+    }
+}
+
+impl Connections {
+    /// Waits until no refresh is under way in this process. A process that ends earlier loses
+    /// tokens that the authorization server has rotated already.
+    pub async fn settled(&self) {
+        loop {
+            let under_way = {
+                let flights = &self.inner.flights.0;
+                let flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+                flights.values().next().cloned()
+            };
+            let Some(mut landing) = under_way else { return };
+            // An error is a flight that ended without a word, which is an end as well.
+            let _ = landing.wait_for(Option::is_some).await;
+        }
     }
 }
 

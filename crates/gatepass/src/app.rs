@@ -8,7 +8,7 @@ use gatepass_egress::Egress;
 use gatepass_mcp::Sessions;
 use mcp_oauth_client::{AuthClient, Clock, Random};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     authorize::discoveries::Discoveries,
@@ -60,6 +60,10 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// Measurements.
     pub metrics: PrometheusHandle,
-    /// Cancelled when the server is to end: streams and waits end with it.
+    /// Cancelled when the process is told to end: it asks to be sent no more requests.
+    pub draining: CancellationToken,
+    /// Cancelled when nothing new is accepted any more: waits end with it.
     pub ending: CancellationToken,
+    /// Work that goes on when nobody waits for it, and that the end of the process waits for.
+    pub work: TaskTracker,
 }

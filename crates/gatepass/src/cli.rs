@@ -60,6 +60,15 @@ pub struct ServeArgs {
     )]
     pub data_dir: Option<String>,
 
+    /// File of the master keys; replicas share one [default: keys in the data folder]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "GATEPASS_KEY_FILE",
+        help_heading = "Server"
+    )]
+    pub key_file: Option<String>,
+
     /// PostgreSQL instead of SQLite: postgres://user:password@host/database
     #[arg(
         long,

@@ -14,6 +14,7 @@ pub mod problem;
 pub mod router;
 pub mod routes;
 pub mod serve;
+pub mod shutdown;
 pub mod system;
 pub mod telemetry;
 pub mod tools;

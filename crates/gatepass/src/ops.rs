@@ -18,9 +18,9 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the process can do its work, which needs the database.
+/// `GET /readyz`: the process can do its work, which needs the database, and wants more of it.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    if app.ending.is_cancelled() {
+    if app.draining.is_cancelled() {
         return Err(Problem::new(Kind::Overloaded, "This process is ending."));
     }
     app.store.ready().await?;

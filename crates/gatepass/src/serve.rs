@@ -14,7 +14,7 @@ use gatepass_store::Database;
 use mcp_oauth_client::{AuthClient, Issuer, Settings};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::App,
@@ -24,14 +24,14 @@ use crate::{
     demo::Running,
     http::{cookies::Cookies, rate::Rates},
     router::router,
+    shutdown,
     world::World,
 };
 
-/// How long open requests may take to end once the server is told to.
-const GRACE: Duration = Duration::from_secs(10);
-
 /// Most rows of a kind that are removed at once, so that nobody waits for it.
 const SWEEP: u32 = 1000;
+/// Most batches at once; what is left waits for the next minute.
+const BATCHES: u32 = 100;
 
 /// A server that runs until it is told to end.
 pub struct Server {
@@ -41,17 +41,22 @@ pub struct Server {
     task: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
-/// Runs until SIGINT or SIGTERM.
+/// Runs until SIGINT or SIGTERM; a second one ends it without waiting for others.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let server = start(config).await?;
+    let mut server = start(config).await?;
+    let mut signals = Signals::new()?;
     announce(&server);
-    let ending = server.app.ending.clone();
+    tokio::select! {
+        outcome = &mut server.task => return Ok(outcome??),
+        () = signals.next() => {}
+    }
+    let hurry = CancellationToken::new();
+    let again = hurry.clone();
     tokio::spawn(async move {
-        signalled().await;
-        tracing::info!("ending");
-        ending.cancel();
+        signals.next().await;
+        again.cancel();
     });
-    server.ended().await
+    shutdown::end(&server.app, server.task, &server.database, &hurry).await
 }
 
 /// Opens the store, binds, and serves in the background.
@@ -77,7 +82,7 @@ pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow
     let app = Arc::new(assemble(config, public, world, demo, metrics)?);
     forget_last_demo(&app).await?;
     let router = router(&app, bound)?;
-    tokio::spawn(upkeep(Arc::clone(&app)));
+    app.work.spawn(upkeep(Arc::clone(&app)));
     let ending = app.ending.clone();
     let task = tokio::spawn(async move {
         axum::serve(
@@ -201,7 +206,9 @@ fn assemble(
         clock,
         random,
         metrics,
+        draining: CancellationToken::new(),
         ending: CancellationToken::new(),
+        work: TaskTracker::new(),
         config,
     })
 }
@@ -234,29 +241,8 @@ impl Server {
 
     /// Tells it to end and waits until it has.
     pub async fn stop(self) -> anyhow::Result<()> {
-        self.app.ending.cancel();
-        self.ended().await
-    }
-
-    async fn ended(mut self) -> anyhow::Result<()> {
-        tokio::select! {
-            outcome = &mut self.task => return Ok(outcome??),
-            () = self.app.ending.cancelled() => {}
-        }
-        // Their streams end, and with them the requests that would hold the end up.
-        self.app.turns.stop_all();
-        let outcome = tokio::time::timeout(GRACE, &mut self.task).await;
-        if outcome.is_err() {
-            tracing::warn!("some requests did not end in time");
-            self.task.abort();
-        }
-        let _ = tokio::time::timeout(GRACE, self.app.sessions.close()).await;
-        // Last, since what ends may still write.
-        self.database.close().await;
-        match outcome {
-            Ok(outcome) => Ok(outcome??),
-            Err(_) => Ok(()),
-        }
+        let hurry = CancellationToken::new();
+        shutdown::end(&self.app, self.task, &self.database, &hurry).await
     }
 }
 
@@ -275,12 +261,24 @@ async fn upkeep(app: Arc<App>) {
         if even {
             app.rates.forget_quiet();
             app.metrics.run_upkeep();
-            match app.store.sweep(app.clock.now(), SWEEP).await {
-                Ok(removed) => tracing::debug!(removed, "swept"),
-                Err(error) => tracing::warn!(%error, "what has expired could not be removed"),
-            }
+            sweep(&app).await;
         }
         even = !even;
+    }
+}
+
+/// Removes what has expired, batch by batch, with room for others in between.
+async fn sweep(app: &App) {
+    for _ in 0..BATCHES {
+        match app.store.sweep(app.clock.now(), SWEEP).await {
+            Ok(removed) if removed < u64::from(SWEEP) => return,
+            Ok(removed) => tracing::debug!(removed, "swept"),
+            Err(error) => {
+                tracing::warn!(%error, "what has expired could not be removed");
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -301,23 +299,34 @@ fn recorder() -> anyhow::Result<PrometheusHandle> {
     Ok(made)
 }
 
-async fn signalled() {
-    let interrupt = tokio::signal::ctrl_c();
+/// What tells the process to end. From its making on, a signal is no longer the end by itself.
+struct Signals {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            Err(_) => drop(interrupt.await),
-        }
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+            #[cfg(unix)]
+            interrupt: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?,
+        })
     }
-    #[cfg(not(unix))]
-    drop(interrupt.await);
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+    }
 }
 
 /// Says where to go: in words on standard output, apart from the log.

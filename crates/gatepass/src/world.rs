@@ -42,9 +42,12 @@ impl World {
                 folder.display()
             )
         })?;
-        let keys = key_file::load_or_create(&folder.join("keys"), &*random)?;
+        let keys = key_file::load_or_create(&config.key_file.value, &*random)?;
         let database = match &config.database.value {
-            DatabaseSetting::Sqlite(path) => Database::sqlite(path).await,
+            DatabaseSetting::Sqlite(path) => {
+                let most = config.limits.database_mib;
+                Database::sqlite_of(path, most.map(|mib| u64::from(mib) << 20)).await
+            }
             DatabaseSetting::Postgres(url) => Database::postgres(url.expose()).await,
         }
         .with_context(|| config.database.origin.to_string())?;

@@ -10,6 +10,7 @@ mod flows;
 mod outbox;
 pub mod pool;
 mod registrations;
+mod sqlite;
 mod sweep;
 
 pub use pool::{Database, OpenError};

@@ -1,23 +1,23 @@
 //! Opening a database: its options, its migrations.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
-    migrate::Migrator,
+    PgPool,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+use crate::sqlite::SqliteFile;
+
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a statement waits for another process that is writing to the same SQLite file.
-const BUSY: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection of the pool.
-const ACQUIRE: Duration = Duration::from_secs(5);
+pub(crate) const ACQUIRE: Duration = Duration::from_secs(5);
 /// How often migrations are tried while another process runs the same ones.
 const TRIES: u32 = 20;
+/// The pause between two tries.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// A database of either engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Database {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Pool {
-    Sqlite(SqlitePool),
+    Sqlite(Arc<SqliteFile>),
     Postgres(PgPool),
 }
 
@@ -35,7 +35,11 @@ pub(crate) enum Pool {
 macro_rules! on {
     ($database:expr, $pool:ident => $body:expr) => {
         match &$database.pool {
-            $crate::pool::Pool::Sqlite($pool) => $body,
+            $crate::pool::Pool::Sqlite(file) => {
+                let opened = file.pool().await?;
+                let $pool = &opened;
+                $body
+            }
             $crate::pool::Pool::Postgres($pool) => $body,
         }
     };
@@ -57,13 +61,24 @@ pub enum OpenError {
         /// What went wrong.
         source: sqlx::Error,
     },
+    /// A newer release has changed its tables.
+    #[error(
+        "the database {name} was brought up to date by a newer release (step {version}, which \
+         this one does not know): start that release, or restore a backup from before"
+    )]
+    Newer {
+        /// The file, or the host and database name.
+        name: String,
+        /// The first step that is unknown here.
+        version: i64,
+    },
     /// Its tables cannot be brought up to date.
     #[error("the tables of the database {name} cannot be brought up to date: {source}")]
     Migrate {
         /// The file, or the host and database name.
         name: String,
         /// What went wrong.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// The file cannot be kept from others.
     #[error("the database file {name} cannot be created for its owner alone: {source}")]
@@ -79,32 +94,15 @@ impl Database {
     /// Opens or creates a SQLite file (mode 0600, write-ahead log) and brings its tables up to
     /// date. Two processes may share it.
     pub async fn sqlite(path: &Path) -> Result<Self, OpenError> {
-        let name = path.display().to_string();
-        create_private(path).map_err(|source| OpenError::File {
-            name: name.clone(),
-            source,
-        })?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // With a write-ahead log this loses nothing when the process dies, and only the last
-            // moments when the machine does: then the page's own copy is the newer one.
-            .synchronous(SqliteSynchronous::Normal)
-            .foreign_keys(true)
-            .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(ACQUIRE)
-            .connect_with(options)
-            .await
-            .map_err(|source| OpenError::Connect {
-                name: name.clone(),
-                source,
-            })?;
-        migrate(name, async || SQLITE.run(&pool).await).await?;
+        Self::sqlite_of(path, None).await
+    }
+
+    /// As [`sqlite`](Self::sqlite), with most bytes that the file may have; past them the database
+    /// is full.
+    pub async fn sqlite_of(path: &Path, most_bytes: Option<u64>) -> Result<Self, OpenError> {
+        let file = SqliteFile::open(path, most_bytes).await?;
         Ok(Self {
-            pool: Pool::Sqlite(pool),
+            pool: Pool::Sqlite(Arc::new(file)),
         })
     }
 
@@ -122,7 +120,11 @@ impl Database {
                 name: name.clone(),
                 source,
             })?;
-        migrate(name, async || POSTGRES.run(&pool).await).await?;
+        let mut tries = 0;
+        while !up_to_date(&name, tries, POSTGRES.run(&pool).await)? {
+            tries += 1;
+            tokio::time::sleep(PAUSE).await;
+        }
         Ok(Self {
             pool: Pool::Postgres(pool),
         })
@@ -138,42 +140,28 @@ impl Database {
 
     /// Closes every connection, after the statements under way.
     pub async fn close(&self) {
-        on!(self, pool => pool.close().await);
-    }
-}
-
-async fn migrate(
-    name: String,
-    run: impl AsyncFn() -> Result<(), sqlx::migrate::MigrateError>,
-) -> Result<(), OpenError> {
-    let mut tries = 0;
-    loop {
-        match run().await {
-            Ok(()) => return Ok(()),
-            // A second process that starts at the same moment meets half of the first's work.
-            Err(
-                sqlx::migrate::MigrateError::Execute(_)
-                | sqlx::migrate::MigrateError::ExecuteMigration(..),
-            ) if tries < TRIES => {
-                tries += 1;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            Err(source) => return Err(OpenError::Migrate { name, source }),
+        match &self.pool {
+            Pool::Sqlite(file) => file.close().await,
+            Pool::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-/// Creates the file for its owner alone, if it is not there yet.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+/// Whether the tables are up to date after an attempt to bring them there; if not, it may be tried
+/// again after [`PAUSE`].
+pub(crate) fn up_to_date(
+    name: &str,
+    tries: u32,
+    outcome: Result<(), MigrateError>,
+) -> Result<bool, OpenError> {
+    let name = name.to_owned();
+    match outcome {
+        Ok(()) => Ok(true),
+        // A second process that starts at the same moment meets half of the first's work.
+        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if tries < TRIES => {
+            Ok(false)
+        }
+        Err(MigrateError::VersionMissing(version)) => Err(OpenError::Newer { name, version }),
+        Err(source) => Err(OpenError::Migrate { name, source }),
     }
 }

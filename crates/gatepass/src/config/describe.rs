@@ -33,6 +33,11 @@ impl Config {
             self.data_dir.origin.to_string(),
         );
         row(
+            "key_file",
+            self.key_file.value.display().to_string(),
+            self.key_file.origin.to_string(),
+        );
+        row(
             "database_url",
             self.database.value.describe(),
             self.database.origin.to_string(),
@@ -108,8 +113,9 @@ impl Config {
             text,
             "limits               {} requests and {} outbound calls a minute for an owner, {} \
              owners an address\n{:<20} messages of {} bytes with pictures of {} \
-             bytes, files of {} bytes in a conversation\n{:<20} connections kept {} days, {} tool \
-             rounds, {} s for a silent tool",
+             bytes, files of {} bytes in a conversation\n{:<20} connections kept {} days, {} of \
+             database, {} tool rounds, {} s for a silent tool\n{:<20} {} s to drain, {} s of grace \
+             at the end",
             rate(limits.requests_per_minute.unwrap_or(0)),
             rate(limits.outbound_per_minute.unwrap_or(0)),
             limits.owners_per_address,
@@ -119,8 +125,14 @@ impl Config {
             limits.conversation_attachment_bytes,
             "",
             limits.connection_days,
+            limits
+                .database_mib
+                .map_or_else(|| "any size".to_owned(), |mib| format!("{mib} MiB")),
             limits.tool_rounds,
             limits.tool_seconds,
+            "",
+            limits.drain_seconds.unwrap_or(0),
+            limits.grace_seconds.unwrap_or(0),
         );
         for server in &self.servers {
             let _ = write!(text, "server               {}: {}", server.name, server.url);

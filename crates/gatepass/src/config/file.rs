@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) public_url: Option<Spanned<String>>,
     pub(super) data_dir: Option<Spanned<String>>,
+    pub(super) key_file: Option<Spanned<String>>,
     pub(super) database_url: Option<Spanned<String>>,
     pub(super) behind_proxy: Option<Spanned<bool>>,
     pub(super) demo: Option<Spanned<bool>>,
@@ -111,10 +112,20 @@ pub struct Limits {
     pub conversation_attachment_bytes: usize,
     /// Days after its last use that a connection is kept.
     pub connection_days: u32,
+    /// Most MiB of the SQLite file; past them nothing new is taken, and what is there goes on.
+    /// Unlimited if absent. PostgreSQL has bounds of its own.
+    pub database_mib: Option<u32>,
     /// Most rounds of tool calls in one turn.
     pub tool_rounds: u32,
     /// Longest time that a tool may give no sign of progress, in seconds.
     pub tool_seconds: u64,
+    /// How long a process that is told to end still takes requests while `/readyz` says that it is
+    /// ending, in seconds: as long as whoever spreads the requests needs to notice. 0 on a personal
+    /// install, else 5.
+    pub drain_seconds: Option<u64>,
+    /// How long turns and requests under way may take after that, in seconds, before they are
+    /// stopped. 0 on a personal install, else 20.
+    pub grace_seconds: Option<u64>,
 }
 
 impl Default for Limits {
@@ -128,19 +139,25 @@ impl Default for Limits {
             attachment_bytes: 5 * 1024 * 1024,
             conversation_attachment_bytes: 32 * 1024 * 1024,
             connection_days: 30,
+            database_mib: None,
             tool_rounds: 16,
             tool_seconds: 120,
+            drain_seconds: None,
+            grace_seconds: None,
         }
     }
 }
 
 impl Limits {
-    /// Fills in the rates that nobody set. Only this machine reaches a personal install, so there
-    /// is nobody to be protected from there.
+    /// Fills in what nobody set. Only this machine reaches a personal install, so there is nobody
+    /// to be protected from there, and nobody but the person who ends it to wait for.
     pub(super) fn settle(&mut self, personal: bool) {
         let usual = |rate| if personal { 0 } else { rate };
         self.requests_per_minute.get_or_insert(usual(600));
         self.outbound_per_minute.get_or_insert(usual(240));
+        let usual = |seconds| if personal { 0 } else { seconds };
+        self.drain_seconds.get_or_insert(usual(5));
+        self.grace_seconds.get_or_insert(usual(20));
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Config {
     pub public_url: Setting<Option<PublicUrl>>,
     /// Folder of the database and the key file.
     pub data_dir: Setting<PathBuf>,
+    /// The file of the master keys.
+    pub key_file: Setting<PathBuf>,
     /// Where things are kept.
     pub database: Setting<Database>,
     /// Whether client addresses come from `X-Forwarded-For`.

@@ -37,6 +37,7 @@ enum Key {
     Listen,
     PublicUrl,
     DataDir,
+    MasterKeys,
     DatabaseUrl,
     BehindProxy,
     Demo,
@@ -52,7 +53,7 @@ enum Key {
 }
 
 /// Each key: its id in clap, its flag, its variable.
-const NAMES: [(Key, &str, &str, &str); 15] = [
+const NAMES: [(Key, &str, &str, &str); 16] = [
     (Key::Listen, "listen", "--listen", "GATEPASS_LISTEN"),
     (
         Key::PublicUrl,
@@ -61,6 +62,12 @@ const NAMES: [(Key, &str, &str, &str); 15] = [
         "GATEPASS_PUBLIC_URL",
     ),
     (Key::DataDir, "data_dir", "--data-dir", "GATEPASS_DATA_DIR"),
+    (
+        Key::MasterKeys,
+        "key_file",
+        "--key-file",
+        "GATEPASS_KEY_FILE",
+    ),
     (
         Key::DatabaseUrl,
         "database_url",
@@ -121,6 +128,7 @@ impl Settings {
                 Key::Listen => one(&args.listen),
                 Key::PublicUrl => one(&args.public_url),
                 Key::DataDir => one(&args.data_dir),
+                Key::MasterKeys => one(&args.key_file),
                 Key::DatabaseUrl => one(&args.database_url),
                 Key::BehindProxy => one(&args.behind_proxy),
                 Key::Demo => one(&args.demo),
@@ -198,6 +206,10 @@ impl Settings {
             Some(text) => text.try_map(|text| Ok(PathBuf::from(text)))?,
             None => Setting::default_of(default_data_dir().ok_or(ConfigError::NoDataDir)?),
         };
+        let key_file = match source.text(Key::MasterKeys, |file| &file.key_file) {
+            Some(text) => text.try_map(|text| Ok(PathBuf::from(text)))?,
+            None => Setting::default_of(data_dir.value.join("keys")),
+        };
         let database = match source.text(Key::DatabaseUrl, |file| &file.database_url) {
             Some(text) => text.try_map(|text| database(&text))?,
             None => Setting::default_of(Database::Sqlite(data_dir.value.join("gatepass.sqlite"))),
@@ -244,6 +256,7 @@ impl Settings {
             listen,
             public_url,
             data_dir,
+            key_file,
             database,
             egress,
             file: path.clone(),

@@ -6,7 +6,7 @@ use std::{fmt::Write, sync::Arc};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::Response,
 };
@@ -20,12 +20,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = incoming_id(&request).unwrap_or_else(|| new_id(&app));
     let method = request.method().clone();
+    let version = request.version();
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("unmatched", MatchedPath::as_str)
         .to_owned();
     let span = tracing::info_span!("request", %id, %method, route);
+    // The end of the process waits for requests under way.
+    let _under_way = app.work.token();
     let started = Stopwatch::start();
     let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = started.elapsed();
@@ -53,6 +56,11 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     ];
     metrics::counter!("gatepass_requests_total", &labels).increment(1);
     metrics::histogram!("gatepass_request_seconds", &labels).record(elapsed.as_secs_f64());
+    if app.draining.is_cancelled() && version <= Version::HTTP_11 {
+        // Whoever keeps connections to us open finds another process for the next request.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -23,6 +23,8 @@ pub enum Ending<'a> {
     },
     /// Not connected.
     Failed(&'a Problem),
+    /// Not connected yet: the same address may be opened again.
+    NotYet(&'a Problem),
 }
 
 #[derive(Template)]
@@ -59,12 +61,15 @@ pub fn page(flow_id: Option<&str>, ending: &Ending<'_>) -> Response {
             };
             (StatusCode::OK, page)
         }
-        Ending::Failed(problem) => {
+        Ending::Failed(problem) | Ending::NotYet(problem) => {
             let kind = problem.kind();
             let page = CallbackPage {
                 title: kind.title(),
                 text: problem.detail(),
-                advice: advice(problem),
+                advice: match ending {
+                    Ending::NotYet(_) => "Reload this page in a moment to go on.",
+                    _ => advice(problem),
+                },
                 slug: kind.slug(),
                 flow,
                 // Who said no knows what happened; anything else is worth reading here.

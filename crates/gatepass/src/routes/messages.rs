@@ -119,7 +119,7 @@ pub async fn send(
         Arc::clone(&app.conversations),
         Arc::clone(&app.clock),
     );
-    tokio::spawn(async move {
+    app.work.spawn(async move {
         let _ending = ending;
         work.await;
     });

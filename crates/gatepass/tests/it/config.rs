@@ -47,6 +47,7 @@ fn defaults_are_those_of_a_personal_install() {
     public_url http://localhost:4283 default
     redirect URI: http://localhost:4283/api/mcp/oauth/callback
     data_dir DIR GATEPASS_DATA_DIR
+    key_file DIR/keys default
     database_url sqlite:DIR/gatepass.sqlite default
     behind_proxy false default
     demo false default
@@ -60,7 +61,8 @@ fn defaults_are_those_of_a_personal_install() {
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
-    connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+    connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
+    0 s to drain, 0 s of grace at the end
     ");
 }
 
@@ -83,6 +85,7 @@ egress_allow = ["10.0.0.0/8"]
         public_url https://file.example DIR/gatepass.toml:3
         redirect URI: https://file.example/api/mcp/oauth/callback
         data_dir DIR GATEPASS_DATA_DIR
+        key_file DIR/keys default
         database_url sqlite:DIR/gatepass.sqlite default
         behind_proxy false default
         demo false default
@@ -96,7 +99,8 @@ egress_allow = ["10.0.0.0/8"]
         log info,rmcp=off default
         limits 600 requests and 240 outbound calls a minute for an owner, 20 owners an address
         messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
-        connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+        connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
+        5 s to drain, 20 s of grace at the end
         "
     );
 }
@@ -130,6 +134,7 @@ requests_per_minute = 0
     public_url http://localhost:4283 default
     redirect URI: http://localhost:4283/api/mcp/oauth/callback
     data_dir DIR GATEPASS_DATA_DIR
+    key_file DIR/keys default
     database_url postgres://gatepass:hidden@db.example/gatepass DIR/gatepass.toml:2
     behind_proxy false default
     demo false default
@@ -143,7 +148,8 @@ requests_per_minute = 0
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
     messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
-    connections kept 30 days, 16 tool rounds, 120 s for a silent tool
+    connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
+    0 s to drain, 0 s of grace at the end
     server Wiki: https://wiki.example/mcp, X-Key: (hidden)
     client gatepass at https://as.example/, client_secret_basic, secret (hidden)
     model small (small)
@@ -231,7 +237,7 @@ fn faults_name_the_flag_the_variable_or_the_line() {
     gatepass: --database-url: the database URL must start with postgres:// or sqlite:
     gatepass: --client-metadata-url: “https://chat.example.com” cannot be a client id: it must be an https URL with a path, written in its normal form, without fragment or user name
     gatepass: DIR/gatepass.toml:2: “x” is not an address and port such as 127.0.0.1:4283 or 0.0.0.0:8080
-    gatepass: DIR/gatepass.toml:1:1: unknown field `listn`, expected one of `listen`, `public_url`, `data_dir`, `database_url`, `behind_proxy`, `demo`, `model_url`, `model_key`, `egress`, `egress_allow`, `egress_proxy`, `tls_ca`, `client_metadata_url`, `log`, `servers`, `clients`, `models`, `issuers`, `limits`
+    gatepass: DIR/gatepass.toml:1:1: unknown field `listn`, expected one of `listen`, `public_url`, `data_dir`, `key_file`, `database_url`, `behind_proxy`, `demo`, `model_url`, `model_key`, `egress`, `egress_allow`, `egress_proxy`, `tls_ca`, `client_metadata_url`, `log`, `servers`, `clients`, `models`, `issuers`, `limits`
     gatepass: DIR/gatepass.toml:1:10: string values must be quoted, expected literal string
     gatepass: DIR/gatepass.toml:2: server “a”: “ftp:” is not a web address; only https can be used
     gatepass: DIR/gatepass.toml:1: client of https://as.example: the client id is empty

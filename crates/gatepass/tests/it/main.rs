@@ -2,13 +2,21 @@
 #![cfg(test)]
 
 mod api;
+mod backup;
 mod config;
+mod custody;
 mod main_job;
+mod owners;
 mod pages;
 mod problems;
+mod program;
+mod proxy;
 mod public;
+mod replicas;
 mod routes;
+mod seals;
 mod secrets;
 mod server;
 mod site;
 mod support;
+mod trouble;

@@ -1,29 +1,15 @@
 //! Nothing secret is written anywhere it could be read: the real program runs at its most
 //! talkative, and everything it leaves behind is searched.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
 use crate::{
+    program::Program,
     site::{Site, TOKEN, json_answer},
     support::{Browser, external, query},
 };
-
-/// The program, ended when the test ends.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Every byte of every file below a folder but the key file, which is there to hold a secret.
 fn bytes_below(folder: &Path) -> Vec<u8> {
@@ -98,44 +84,11 @@ async fn a_talkative_program_writes_no_secret_to_log_database_or_metrics() {
         "token_type": "Bearer", "expires_in": 3600,
     });
     site.set(TOKEN, json_answer(200, &tokens));
-    let mut program = Program(
-        Command::new(env!("CARGO_BIN_EXE_gatepass"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--log",
-                "trace",
-                "--data-dir",
-            ])
-            .arg(data.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    );
-    let mut log = BufReader::new(program.0.stderr.take().unwrap());
-    let mut seen = String::new();
-    let url = loop {
-        let mut line = String::new();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "{seen}");
-        seen.push_str(&line);
-        let line: Value = serde_json::from_str(&line).unwrap();
-        if line["message"] == "ready" {
-            break line["url"].as_str().unwrap().to_owned();
-        }
-    };
-    // The pipe is emptied meanwhile, or a talkative program would stand still.
-    let rest = std::thread::spawn(move || {
-        let mut rest = String::new();
-        let _ = log.read_to_string(&mut rest);
-        rest
-    });
-    let browser = external(&url);
+    let program = Program::start(data.path(), &["--log", "trace"]).await;
+    let browser = external(&program.url);
     let secrets = work(&browser, &site).await;
     let metrics = browser.get("/metrics").await.text().await.unwrap();
-    drop(program);
-    seen.push_str(&rest.join().unwrap());
+    let seen = program.kill().await;
     assert!(
         seen.contains("trace") || seen.contains("TRACE"),
         "nothing was logged at trace level"

@@ -1,11 +1,17 @@
 //! What every request meets, whatever it asks for.
 
-use std::io::{Read, Write};
-
 use insta::assert_snapshot;
 use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::support::{TestApp, header, problem};
+use crate::{
+    program::Program,
+    support::{TestApp, external, header, problem, until},
+};
 
 #[tokio::test]
 async fn pages_carry_a_strict_policy_and_cannot_be_framed() {
@@ -94,13 +100,35 @@ async fn health_and_measurements_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn a_server_told_to_end_does_not_wait_for_idle_connections() {
-    let app = TestApp::start().await;
-    let mut idle = std::net::TcpStream::connect(app.address()).unwrap();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+async fn a_server_told_to_end_does_not_wait_for_connections_that_ask_for_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let program = Program::start(data.path(), &[]).await;
+    let mut silent = TcpStream::connect(&program.address).await.unwrap();
+    let mut slow = TcpStream::connect(&program.address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+        .await
         .unwrap();
-    app.stop().await;
-    let mut rest = Vec::new();
-    // Closed, one way or the other.
-    let _ = idle.read_to_end(&mut rest);
+    program.stop().await;
+    for connection in [&mut silent, &mut slow] {
+        // Closed, one way or the other.
+        let _ = connection.read_to_end(&mut Vec::new()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_told_to_end_says_so_and_is_still_there_until_its_last_requests_have_come() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("gatepass.toml");
+    std::fs::write(file, "[limits]\ndrain_seconds = 60\n").unwrap();
+    let mut program = Program::start(data.path(), &[]).await;
+    let browser = external(&program.url);
+    assert_eq!(browser.get("/readyz").await.status(), 200);
+    program.terminate().await;
+    until(async || (browser.get("/readyz").await.status() == 503).then_some(())).await;
+    let response = browser.post("/api/conversations", &json!({})).await;
+    assert_eq!(response.status(), 201);
+    assert_eq!(header(&response, "connection"), "close");
+    // Who is in a hurry says it twice.
+    program.terminate().await;
+    assert!(program.ended().await.success());
 }

@@ -24,7 +24,7 @@ use crate::site::Site;
 pub(crate) struct TestApp {
     server: Option<Server>,
     args: ServeArgs,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 /// Arguments of a server that keeps its data in `data` and listens on a free port.
@@ -57,7 +57,7 @@ impl TestApp {
         Self {
             server: Some(server),
             args,
-            _data: data,
+            data,
         }
     }
 
@@ -83,8 +83,13 @@ impl TestApp {
         Self {
             server: Some(server.await.unwrap()),
             args,
-            _data: data,
+            data,
         }
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     /// The demo that it runs.
@@ -98,11 +103,6 @@ impl TestApp {
         self.server.take().unwrap().stop().await.unwrap();
         self.args.listen = Some(address.to_string());
         self.server = Some(serve::start(config(&self.args)).await.unwrap());
-    }
-
-    /// Ends it as SIGTERM does.
-    pub(crate) async fn stop(self) {
-        self.server.unwrap().stop().await.unwrap();
     }
 
     /// The URL of one of its paths.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::engines::*;
 
-fn conversation(id: &str, updated: i64) -> Conversation {
+pub fn conversation(id: &str, updated: i64) -> Conversation {
     Conversation {
         id: id.into(),
         title: format!("About {id}"),
