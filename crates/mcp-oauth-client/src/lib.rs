@@ -1,8 +1,6 @@
-//! The client side of MCP authorization, sans-IO.
+#![doc = include_str!("../README.md")]
 //!
-//! Every operation is a pair: build a request, process its response. [`AuthClient`] is a thin
-//! driver that runs the pairs over a [`Transport`] you pass in, with your [`Clock`] and your
-//! source of [`Random`] bytes.
+//! ## Where things are
 //!
 //! | file | what | RFC |
 //! |---|---|---|

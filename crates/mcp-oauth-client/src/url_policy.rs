@@ -99,9 +99,24 @@ fn shorten(text: &str) -> String {
 }
 
 /// A URL that a request may be sent to or a browser may be sent to: checked by [`UrlPolicy`].
+/// Stored ones are read back only if they could have passed the most permissive policy.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Endpoint(Url);
+
+impl TryFrom<String> for Endpoint {
+    type Error = UrlError;
+
+    fn try_from(text: String) -> Result<Self, UrlError> {
+        UrlPolicy::DangerouslyAllowHttp.endpoint(&text)
+    }
+}
+
+impl From<Endpoint> for String {
+    fn from(endpoint: Endpoint) -> Self {
+        endpoint.0.into()
+    }
+}
 
 impl Endpoint {
     /// The parsed URL.

@@ -5,6 +5,7 @@
     reason = "a task runner talks to the terminal"
 )]
 
+mod bench;
 mod conformance;
 mod dist;
 mod node;
@@ -30,6 +31,7 @@ Tasks:
   test   everything a change must pass
   dist   make the release binary with the UI inside, in dist/
   shots  take pictures of the real pages
+  bench  measure what the parts cost
   conformance
          run the official MCP conformance suite
 
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Some("run") => run::main(&args),
         Some("test") => test::main(&args),
         Some("dist") => dist::main(&args),
+        Some("bench") => bench::main(&args),
         Some("conformance") => conformance::main(&args),
         Some("shots") => shots::main(&args),
         None | Some("help" | "--help" | "-h") => {

@@ -373,7 +373,7 @@ fn keys_neither_print_nor_change_by_being_stored() {
     for bad in ["\"\"", "\"AAAA\"", "\"!\"", "7", "null"] {
         assert!(serde_json::from_str::<Es256Key>(bad).is_err(), "{bad}");
     }
-    let pem = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2\nOF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r\n1RTwjmYSi9R/zpBnuQ4EiMnCqfMPWiZqB4QdbAd0E7oH50VpuZ1P087G\n-----END PRIVATE KEY-----\n";
+    let pem = include_str!("fixtures/client.pem");
     let key = Es256Key::from_pkcs8_pem(pem).unwrap();
     assert_eq!(
         key.public_jwk()["x"],
