@@ -1,7 +1,8 @@
 // @vitest-environment jsdom
 // What sanitises the markup needs a DOM that behaves as a browser's does.
 import { describe, expect, it } from "vitest";
-import { renderMarkdown } from "../src/lib/markdown/render";
+import { highlightCode } from "../src/lib/markdown/highlight";
+import { renderBlocks, renderMarkdown, setHighlight } from "../src/lib/markdown/render";
 
 function render(text: string): HTMLElement {
   const element = document.createElement("div");
@@ -41,6 +42,51 @@ describe("Markdown", () => {
         if (name === "href") expect(value).toMatch(/^(https?|mailto):/);
       }
     }
+  });
+
+  it("keeps what its own markup needs", () => {
+    const page = render("- [x] done\n\n```js\nlet a\n```\n\n3. three");
+    expect(page.querySelector("li")?.textContent?.trim()).toBe("☑ done");
+    expect(page.querySelector("pre")?.getAttribute("tabindex")).toBe("0");
+    expect(page.querySelector("button")?.getAttribute("type")).toBe("button");
+    expect(page.querySelector("ol")?.getAttribute("start")).toBe("3");
+  });
+
+  it("obeys no terminal and turns no text around", () => {
+    const page = render("\u001b[31mred\u001b[0m \u001b]0;title\u0007 invoice\u202efdp.exe `rm\u2066 -rf`\u0000");
+    expect(page.textContent?.trim()).toBe("red  invoicefdp.exe rm -rf");
+  });
+
+  it("says where a link leads whose words name another place", () => {
+    expect(render("[https://bank.example/login](https://evil.example/)").textContent?.trim()).toBe("https://bank.example/login (evil.example)");
+    expect(render("[bank.example](https://bank.example.evil.example/)").textContent?.trim()).toContain("(bank.example.evil.example)");
+    expect(render("[https://docs.example/a](https://docs.example/b)").textContent?.trim()).toBe("https://docs.example/a");
+    expect(render("[the manual](https://docs.example/)").textContent?.trim()).toBe("the manual");
+  });
+
+  it("is parsed block by block, and only its end anew while it grows", () => {
+    const text = "# One\n\nTwo *three*\n\n- four\n\n[five][a]\n\n[a]: https://a.example/\n\nsix";
+    let before: string[] = [];
+    for (let length = 1; length <= text.length; length += 1) before = renderBlocks(text.slice(0, length));
+    expect(before).toEqual(renderBlocks(text));
+    expect(before.join("")).toContain('href="https://a.example/"');
+    expect(renderBlocks(`${text} seven`).slice(0, 3)).toEqual(before.slice(0, 3));
+  });
+
+  it("colours code whose language is known, and never what the code says", () => {
+    setHighlight(highlightCode);
+    const page = render('```html\n<img src=x onerror="alert(1)">\n```\n\n```nonsense\n<b>\n```\n\n```js\nlet open = "<script>');
+    const [html, nonsense, open] = page.querySelectorAll("pre code");
+    expect(html?.querySelectorAll(".hljs-tag").length).toBeGreaterThan(0);
+    expect(html?.textContent).toBe('<img src=x onerror="alert(1)">\n');
+    expect(nonsense?.innerHTML).toBe("&lt;b&gt;\n");
+    expect(open?.children).toHaveLength(0);
+    expect(page.querySelectorAll("img, script, b")).toHaveLength(0);
+  });
+
+  it("of a megabyte is parsed without giving up", () => {
+    expect(renderBlocks("word ".repeat(200_000)).join("").length).toBeGreaterThan(900_000);
+    expect(render(`${"> ".repeat(2000)}deep`).textContent).toContain("deep");
   });
 
   it("opens links elsewhere, without telling them who asked", () => {

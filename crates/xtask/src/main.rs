@@ -8,6 +8,7 @@
 mod bench;
 mod conformance;
 mod dist;
+mod lighthouse;
 mod node;
 mod parts;
 mod run;
@@ -32,6 +33,8 @@ Tasks:
   dist   make the release binary with the UI inside, in dist/
   shots  take pictures of the real pages
   bench  measure what the parts cost
+  lighthouse
+         score the built page
   conformance
          run the official MCP conformance suite
 
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Some("dist") => dist::main(&args),
         Some("bench") => bench::main(&args),
         Some("conformance") => conformance::main(&args),
+        Some("lighthouse") => lighthouse::main(&args),
         Some("shots") => shots::main(&args),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

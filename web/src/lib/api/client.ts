@@ -1,3 +1,4 @@
+import { plainLine, plainText } from "../text/plain";
 import { ApiError, offlineProblem, parseProblem, problemOf } from "./problem";
 import type {
   CallAnswer,
@@ -15,8 +16,12 @@ import type {
   StartAnswer,
   StartRequest,
   Target,
+  Tool,
   ToolsAnswer,
 } from "./types";
+
+/** A description is written for a model and may be a book. */
+const longestDescription = 20_000;
 
 type Listener = (url: string, connection: Connection) => void;
 
@@ -76,8 +81,19 @@ export const refresh = async (url: string, connection: Connection, signal?: Abor
 export const revoke = (connection: Connection) =>
   json<RevokeAnswer>("POST", "/api/mcp/oauth/revoke", { connection });
 
-export const listTools = async (target: Target, signal?: AbortSignal) =>
-  carried(target.url, await json<ToolsAnswer>("POST", "/api/mcp/tools", target, signal));
+export const listTools = async (target: Target, signal?: AbortSignal) => {
+  const answer = carried(target.url, await json<ToolsAnswer>("POST", "/api/mcp/tools", target, signal));
+  return { ...answer, tools: answer.tools.map(plainTool) };
+};
+
+/** A tool whose words are fit to be shown; its name stays what it is called by. */
+function plainTool(tool: Tool): Tool {
+  const plain = { ...tool };
+  if (tool.title) plain.title = plainLine(tool.title, 120);
+  if (tool.description) plain.description = plainText(tool.description.slice(0, longestDescription));
+  if (tool.annotations?.title) plain.annotations = { ...tool.annotations, title: plainLine(tool.annotations.title, 120) };
+  return plain;
+}
 
 export const callTool = async (target: Target, name: string, args: JsonObject, signal?: AbortSignal) =>
   carried(target.url, await json<CallAnswer>("POST", "/api/mcp/tools/call", { ...target, name, arguments: args }, signal));

@@ -1,5 +1,5 @@
 import { isObject } from "./problem";
-import { plainText } from "../text/plain";
+import { plainLine, plainText } from "../text/plain";
 import type { Json } from "./types";
 
 /** One block of a tool's result, as the page shows it. */
@@ -35,7 +35,8 @@ function blockOf(value: Json): Block {
   }
   if (value.type === "audio") return { kind: "audio", note: "The tool answered with a sound, which this page does not play." };
   if (value.type === "resource_link" && typeof value.uri === "string") {
-    return { kind: "link", uri: value.uri, name: typeof value.name === "string" ? value.name : value.uri };
+    const uri = plainLine(value.uri, 2000);
+    return { kind: "link", uri, name: (typeof value.name === "string" && plainLine(value.name)) || uri };
   }
   if (value.type === "resource" && isObject(value.resource) && typeof value.resource.text === "string") return textBlock(value.resource.text);
   return jsonBlock(value);

@@ -32,6 +32,8 @@ const marked = new Marked({
       const coloured = highlight && closed && language && text.length < colouredMost ? highlight(text, language) : null;
       return `<div class="code"><div class="code-head"><span>${escape(language || "text")}</span><button type="button" class="copy">Copy</button></div><pre tabindex="0"><code>${coloured ?? escape(text)}\n</code></pre></div>`;
     },
+    // Nobody can tick it; a sign says the same, also to a screen reader.
+    checkbox: ({ checked }) => `<span class="tick">${checked ? "☑" : "☐"}</span> `,
     // A picture from elsewhere would tell its host who reads this: it becomes a link.
     image: ({ href, text }) =>
       /^data:image\/(?:png|jpeg|gif|webp);/.test(href)
@@ -59,6 +61,15 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
 
 /** The blocks of a Markdown text, each as HTML that cannot run anything, load anything or restyle the page. */
 export function renderBlocks(text: string): string[] {
+  try {
+    return parsedBlocks(text);
+  } catch {
+    // Nested deeper than the parser's stack: it is shown as it was written.
+    return [`<p class="as-written">${escape(plainText(text))}</p>`];
+  }
+}
+
+function parsedBlocks(text: string): string[] {
   return marked
     .lexer(plainText(text))
     .filter((token) => token.type !== "space" && token.type !== "def")
@@ -95,9 +106,11 @@ function sanitise(html: string): string {
   return DOMPurify.sanitize(html, {
     ALLOWED_TAGS: [
       "a", "b", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img",
-      "input", "li", "ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+      "li", "ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
     ],
-    ALLOWED_ATTR: ["href", "src", "alt", "title", "class", "type", "tabindex", "start", "checked", "disabled", "target", "rel"],
+    ALLOWED_ATTR: ["href", "src", "alt", "title", "class", "type", "tabindex", "start", "target", "rel"],
+    // Attributes that hold no address; every other value has to begin like one of those below.
+    ADD_URI_SAFE_ATTR: ["type", "tabindex", "start"],
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|data:image\/(?:png|jpeg|gif|webp);)/i,
     ALLOW_DATA_ATTR: false,
   });

@@ -1,6 +1,7 @@
 import type { Connection, Headers, Target } from "../api/types";
 import { newId } from "../id";
 import { nameFromUrl } from "../text/host";
+import { plainLine } from "../text/plain";
 import { notices } from "./notices.svelte";
 import { empty, load, merge, newer, parseSaved, storageKey, tidy, type PendingFlow, type Saved, type Server } from "./storage";
 
@@ -58,7 +59,7 @@ class Registry {
 
   /** A server that nobody named takes the title it gives itself. */
   introduce(id: string, title: string | undefined): void {
-    const name = title?.trim().slice(0, 80);
+    const name = title && plainLine(title, 80);
     const server = this.get(id);
     if (name && server && server.name !== name && server.name === nameFromUrl(server.url)) this.update(id, { name: this.#freeName(name) });
   }

@@ -1,5 +1,6 @@
 import { isObject } from "../api/problem";
 import type { Connection, Headers, Json, ToolPolicy, ToolRules } from "../api/types";
+import { plainLine } from "../text/plain";
 
 /** The one key under which the page keeps its servers; another form gets another number. */
 export const storageKey = "gatepass:v1";
@@ -87,7 +88,7 @@ function parseServer(value: Json): { server: Server; lost: boolean } | null {
   const server: Server = {
     id: value.id,
     url: value.url,
-    name: typeof value.name === "string" && value.name.trim() !== "" ? value.name : value.url,
+    name: (typeof value.name === "string" && plainLine(value.name, 80)) || value.url,
     enabled: value.enabled === true,
   };
   if (isObject(value.headers)) {

@@ -120,11 +120,17 @@ export class Thread {
       const servers = await turnServers();
       const answers = { [askId]: { action, ...(content ? { content } : {}) } };
       const response = await resumeRun(this.id, runId, { servers, answers }, control.signal);
+      // Another process has the answer now; what is being heard goes on.
+      if (response.status === 202) {
+        this.#settle(askId);
+        return;
+      }
       const former = this.#control;
       this.#control = control;
       // What was being heard is heard from here on.
       former?.abort();
-      void this.#follow(message, control, response).finally(() => delete this.answering[askId]);
+      void this.#follow(message, control, response);
+      this.#settle(askId);
     } catch (error) {
       delete this.answering[askId];
       if (!(error instanceof ApiError)) throw error;
@@ -214,7 +220,8 @@ export class Thread {
           }
           response = null;
           this.#show("reconnecting");
-          await online.pause(Math.min(longestPause, 400 * 2 ** attempt), signal);
+          const told = error instanceof ApiError ? (error.retryAfter ?? 0) * 1000 : 0;
+          await online.pause(Math.min(longestPause, Math.max(told, 400 * 2 ** attempt)), signal);
           attempt += 1;
         }
       }
@@ -223,6 +230,7 @@ export class Thread {
         this.#control = null;
         if (this.phase !== "loading") this.phase = "ready";
         this.waiting = waitingAsks(answer).length > 0;
+        this.answering = {};
       }
     }
   }
@@ -241,6 +249,11 @@ export class Thread {
     } catch {
       // What arrived is on the page; the message says that it is not the whole.
     }
+  }
+
+  /** An answer that was taken shows in the question itself. */
+  #settle(askId: string): void {
+    setTimeout(() => delete this.answering[askId], 5000);
   }
 
   #readWhenBack(): void {
