@@ -10,6 +10,7 @@
 //! | [`refresh`] | one refresh per generation |
 //! | [`disconnect`], [`outbox`] | the end, and what is still to be revoked |
 //! | [`flows`] | one trip to the authorization page and back |
+//! | [`headers`] | static headers, sealed for one server |
 //! | [`registrations`] | dynamic registrations, made once |
 //! | [`store`] | what is asked of a database |
 #![deny(missing_docs)]
@@ -18,6 +19,7 @@ pub mod connections;
 pub mod disconnect;
 pub mod error;
 pub mod flows;
+pub mod headers;
 pub mod key_file;
 pub mod keyring;
 pub mod outbox;
@@ -33,6 +35,7 @@ pub use connections::{Connections, Current, Custody, Need, Opened};
 pub use disconnect::Disconnected;
 pub use error::CustodyError;
 pub use flows::{Begun, FlowError, FlowId, FlowOutcome, FlowStatus, Flows};
+pub use headers::HeaderSeals;
 pub use keyring::{KeyRing, KeyRingError};
 pub use owner::{Owner, OwnerId, OwnerSecret};
 pub use registrations::{Registrations, RegistrationsError};

@@ -105,6 +105,23 @@ impl Registrations {
         Ok(self.open(&row).unwrap_or(made))
     }
 
+    /// Keeps a registration in the place of the one that is kept, once it has proved to work. Who
+    /// has connected with the other one keeps it inside the connection.
+    pub async fn replace(&self, registration: &Registration) -> Result<(), StoreError> {
+        let issuer = registration.issuer.as_str();
+        let redirect_uri = &registration.redirect_uri;
+        if let Some(row) = self.store.registration(issuer, redirect_uri).await? {
+            self.store
+                .forget_registration(issuer, redirect_uri, &row.version)
+                .await?;
+        }
+        // If somebody else was faster, theirs works as well.
+        self.store
+            .add_registration(&self.seal(registration))
+            .await?;
+        Ok(())
+    }
+
     /// Forgets a dynamic registration that the authorization server does not know any more, unless
     /// another has taken its place. Other kinds are not ours to forget.
     pub async fn forget(&self, registration: &Registration) -> Result<bool, StoreError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepass_chat::ConversationStore;
-use gatepass_connections::{Connections, Flows, Registrations, Store};
+use gatepass_connections::{Connections, Flows, HeaderSeals, Registrations, Store};
 use gatepass_egress::Egress;
 use gatepass_mcp::Sessions;
 use mcp_oauth_client::{AuthClient, Clock, Random};
@@ -40,6 +40,8 @@ pub struct App {
     pub flows: Flows,
     /// Dynamic registrations.
     pub registrations: Registrations,
+    /// Static headers that pages carry.
+    pub headers: HeaderSeals,
     /// Connections.
     pub connections: Connections,
     /// Sessions with MCP servers.

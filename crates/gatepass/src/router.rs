@@ -18,8 +18,8 @@ use crate::{
     ops,
     problem::{self, Kind, Problem},
     routes::{
-        callback, client_metadata, config, connection, conversations, discover, flows, messages,
-        openapi, start, tools,
+        callback, client_metadata, config, connection, conversations, discover, flows,
+        headers as sealed_headers, messages, openapi, start, tools,
     },
     ui,
 };
@@ -56,6 +56,7 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
     let own = OpenApiRouter::new()
         .routes(routes!(callback::callback))
         .routes(routes!(flows::flow))
+        .routes(routes!(sealed_headers::seal))
         .routes(routes!(config::config))
         .routes(routes!(conversations::list, conversations::create))
         .routes(routes!(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use gatepass_chat::{ModelClient, ModelEndpoint};
-use gatepass_connections::{Connections, Custody, Flows, Registrations, Store};
+use gatepass_connections::{Connections, Custody, Flows, HeaderSeals, Registrations, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
 use gatepass_store::Database;
 use mcp_oauth_client::{AuthClient, Issuer, Settings};
@@ -185,6 +185,7 @@ fn assemble(
         discoveries: Discoveries::new(auth.clone(), clock_too()),
         flows: Flows::new(store_too(), keys_too(), clock_too(), random_too()),
         registrations: Registrations::new(store_too(), keys_too(), clock_too(), random_too()),
+        headers: HeaderSeals::new(keys_too(), random_too()),
         connections: Connections::new(
             store_too(),
             keys_too(),

@@ -3,6 +3,7 @@
 
 mod disconnect;
 mod flows;
+mod headers;
 mod keeping;
 mod keys;
 mod refresh;

@@ -83,6 +83,22 @@ async fn a_registration_the_server_forgot_is_forgotten_and_a_newer_one_is_not() 
 }
 
 #[tokio::test]
+async fn a_registration_that_proved_to_work_takes_the_place_of_the_one_kept() {
+    let place = place().await;
+    let registrations = registrations(&place);
+    let made = AtomicUsize::new(0);
+    let kept = async || get(&registrations, &made).await.client_id.to_string();
+    assert_eq!(kept().await, "client-0");
+    let proved = Registration {
+        client_id: ClientId::new("proved").unwrap(),
+        ..registration()
+    };
+    registrations.replace(&proved).await.unwrap();
+    assert_eq!(kept().await, "proved");
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn an_expired_secret_registers_anew() {
     let place = place().await;
     let registrations = registrations(&place);

@@ -54,31 +54,58 @@ pub fn kind_name(kind: RegistrationKind) -> &'static str {
     }
 }
 
+/// What is known when a registration is chosen.
+pub struct Wanted<'a> {
+    /// The client that was typed in.
+    pub typed: Option<GivenClient>,
+    /// The client of the connection that the flow renews.
+    pub renewed: Option<&'a Registration>,
+    /// Whether to register anew instead of using the registration that is kept.
+    pub anew: bool,
+    /// The scopes that will be asked for.
+    pub scopes: &'a Scopes,
+}
+
+/// The registration that a flow uses.
+pub struct Chosen {
+    /// The registration.
+    pub registration: Registration,
+    /// Whether it was made for this flow and is to be kept once it has worked.
+    pub unproved: bool,
+}
+
+impl From<Registration> for Chosen {
+    fn from(registration: Registration) -> Self {
+        Self {
+            registration,
+            unproved: false,
+        }
+    }
+}
+
 /// The registration for a flow: the operator's client, else one that was typed in (now, or for the
 /// connection that the flow renews), else the rest of the ladder, registering if it must.
 pub async fn registration(
     app: &App,
     server: &AuthorizationServer,
-    typed: Option<GivenClient>,
-    renewed: Option<&Registration>,
-    scopes: &Scopes,
-) -> Result<Registration, Problem> {
+    wanted: Wanted<'_>,
+) -> Result<Chosen, Problem> {
     let settings = app.auth.settings();
     let rung = rung(&app.config, settings, server);
     if let Rung::Ready(registration) = &rung
         && registration.kind == RegistrationKind::Preregistered
     {
-        return Ok(registration.clone());
+        return Ok(registration.clone().into());
     }
-    if let Some(client) = typed {
-        return Ok(given(&client, server, RegistrationKind::Manual, settings));
+    if let Some(client) = wanted.typed {
+        return Ok(given(&client, server, RegistrationKind::Manual, settings).into());
     }
-    if let Some(renewed) = renewed.filter(|renewed| {
+    if let Some(renewed) = wanted.renewed.filter(|renewed| {
         renewed.kind == RegistrationKind::Manual
             && renewed.issuer == server.issuer
             && renewed.redirect_uri == settings.redirect_uri
     }) {
-        return Ok(renewed.clone());
+        return Ok(renewed.clone().into());
     }
     let required = |problem: Problem| {
         problem
@@ -86,15 +113,22 @@ pub async fn registration(
             .with("redirectUri", settings.redirect_uri.as_str())
     };
     match rung {
-        Rung::Ready(registration) => Ok(registration),
+        Rung::Ready(registration) => Ok(registration.into()),
         Rung::Dynamic => {
-            let register = || app.auth.register(server, scopes);
-            match app
-                .registrations
-                .get_or_register(&server.issuer, &settings.redirect_uri, register)
-                .await
-            {
-                Ok(registration) => Ok(registration),
+            let register = || app.auth.register(server, wanted.scopes);
+            let made = if wanted.anew {
+                // What is kept stays for everybody else until this one has worked.
+                register().await.map_err(RegistrationsError::Register)
+            } else {
+                app.registrations
+                    .get_or_register(&server.issuer, &settings.redirect_uri, register)
+                    .await
+            };
+            match made {
+                Ok(registration) => Ok(Chosen {
+                    registration,
+                    unproved: wanted.anew,
+                }),
                 Err(RegistrationsError::Store(error)) => Err(error.into()),
                 Err(RegistrationsError::Register(failed)) => {
                     let problem = Problem::from(failed);

@@ -10,7 +10,7 @@ use std::{
 use axum::http::HeaderMap;
 use mcp_oauth_client::{
     AuthClient, AuthorizationServer, Challenges, Clock, Discovery, DiscoveryError, Failed, Issuer,
-    ProtectedServer, ServerUrl, Timestamp,
+    Observer, ProtectedServer, ServerUrl, Timestamp,
 };
 
 /// How long a discovery is remembered: a person reads and clicks, metadata rarely changes.
@@ -39,7 +39,25 @@ impl Discoveries {
 
     /// Looks at a server now, and remembers what it asks for.
     pub async fn look(&self, server: &ServerUrl) -> Result<Discovery, Failed<DiscoveryError>> {
-        let discovery = self.auth.discover(server).await;
+        self.look_with(&self.auth, server).await
+    }
+
+    /// As [`look`](Self::look), while somebody watches.
+    pub async fn look_watched(
+        &self,
+        server: &ServerUrl,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Discovery, Failed<DiscoveryError>> {
+        self.look_with(&self.auth.observed_by(observer), server)
+            .await
+    }
+
+    async fn look_with(
+        &self,
+        auth: &AuthClient,
+        server: &ServerUrl,
+    ) -> Result<Discovery, Failed<DiscoveryError>> {
+        let discovery = auth.discover(server).await;
         match &discovery {
             Ok(Discovery::Protected(protected)) => {
                 let protected = Arc::new(ProtectedServer::clone(protected));

@@ -4,3 +4,4 @@
 pub mod client;
 pub mod discoveries;
 pub mod record;
+pub mod site;

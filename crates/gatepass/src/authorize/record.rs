@@ -30,6 +30,9 @@ pub struct FlowRecord {
     pub mode: Mode,
     /// Where to, in redirect mode.
     pub return_to: ReturnTo,
+    /// Whether the registration was made for this flow and is kept once it has worked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproved: bool,
     /// The protocol's part.
     pub pending: PendingAuthorization,
 }

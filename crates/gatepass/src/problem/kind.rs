@@ -151,6 +151,9 @@ kinds! {
     ScopeRequired "scope-required" FORBIDDEN Authorize
         "The server wants more access for this"
         "Authorize again to grant the scopes that are listed; what works now keeps working.";
+    HeadersUnreadable "headers-unreadable" UNAUTHORIZED None
+        "The header kept for the server cannot be opened"
+        "It was sealed for another browser or another server, or by a key that is gone. Enter it again.";
     TemporarilyUnavailable "temporarily-unavailable" SERVICE_UNAVAILABLE Retry
         "The authorization server is not available"
         "The connection is kept. Try again after a moment.";

@@ -164,6 +164,7 @@ async fn exchange(
     query: CallbackQuery,
 ) -> Result<(Connection, SealedConnection), Problem> {
     let registration = record.pending.registration.clone();
+    let unproved = record.unproved;
     let validated = match record.pending.validate(query, app.clock.now()) {
         Ok(validated) => validated,
         Err(error) => {
@@ -178,6 +179,9 @@ async fn exchange(
             return Err(map::exchange(failed));
         }
     };
+    if unproved && let Err(error) = app.registrations.replace(&registration).await {
+        tracing::warn!(%error, "a new registration could not be kept");
+    }
     let mut tries = Tries::default();
     loop {
         let error = match app.connections.keep(owner, &connection).await {

@@ -2,13 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use mcp_oauth_client::{Discovery, ProtectedServer, Report, ServerUrl};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::wire::ReportSchema;
-use crate::{app::App, authorize::client, http::json::Json, problem::Problem};
+use super::{
+    progress,
+    wire::{ReportSchema, RungSchema, only_false, only_true},
+};
+use crate::{
+    app::App,
+    authorize::{client, site},
+    http::json::Json,
+    problem::Problem,
+};
 
 /// Which server to look at.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,6 +45,7 @@ pub enum DiscoverAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct ProtectedAnswer {
     /// Always `true`.
+    #[schema(schema_with = only_true)]
     requires_auth: bool,
     /// The resource identifier (RFC 8707), byte for byte as published.
     resource: String,
@@ -40,8 +53,12 @@ pub struct ProtectedAnswer {
     issuer: String,
     /// Every authorization server that the server names.
     authorization_servers: Vec<String>,
+    /// Those of them that are on another site than the server: worth a second look before a
+    /// password is typed there.
+    foreign: Vec<String>,
     /// How a client id is come by: `preregistered`, `metadata-document`, `dynamic`, or
     /// `client-required` where a person must enter one.
+    #[schema(value_type = RungSchema)]
     registration: &'static str,
     /// The redirect URI to register by hand, where that is needed.
     redirect_uri: String,
@@ -57,6 +74,7 @@ pub struct ProtectedAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct OpenAnswer {
     /// Always `false`.
+    #[schema(schema_with = only_false)]
     requires_auth: bool,
     /// The status that the server answered the probe with.
     probe_status: u16,
@@ -65,7 +83,9 @@ pub struct OpenAnswer {
     report: Report,
 }
 
-/// Look at a server: sends nothing secret, registers nothing.
+/// Look at a server: sends nothing secret, registers nothing. With `Accept: text/event-stream` the
+/// steps come while they happen: `{"type":"began"|"step","step"}` for each, then
+/// `{"type":"answer","answer"}` or `{"type":"problem","problem"}`, then `[DONE]`.
 #[utoipa::path(
     post,
     path = "/api/mcp/oauth/discover",
@@ -75,17 +95,30 @@ pub struct OpenAnswer {
 )]
 pub async fn discover(
     State(app): State<Arc<App>>,
+    headers: HeaderMap,
     Json(request): Json<DiscoverRequest>,
-) -> Result<Json<DiscoverAnswer>, Problem> {
+) -> Result<Response, Problem> {
     let server = ServerUrl::parse(&request.url, app.auth.settings().url_policy)?;
-    Ok(Json(match app.discoveries.look(&server).await? {
+    if progress::is_wanted(&headers) {
+        let ending = app.ending.clone();
+        return Ok(progress::stream(ending, async move |observer| {
+            let found = app.discoveries.look_watched(&server, observer).await?;
+            Ok(described(&app, found))
+        }));
+    }
+    let found = app.discoveries.look(&server).await?;
+    Ok(Json(described(&app, found)).into_response())
+}
+
+fn described(app: &App, discovery: Discovery) -> DiscoverAnswer {
+    match discovery {
         Discovery::Open(open) => DiscoverAnswer::Open(OpenAnswer {
             requires_auth: false,
             probe_status: open.status,
             report: open.report,
         }),
-        Discovery::Protected(protected) => DiscoverAnswer::Protected(answer(&app, *protected)),
-    }))
+        Discovery::Protected(protected) => DiscoverAnswer::Protected(answer(app, *protected)),
+    }
 }
 
 fn answer(app: &App, protected: ProtectedServer) -> ProtectedAnswer {
@@ -101,6 +134,12 @@ fn answer(app: &App, protected: ProtectedServer) -> ProtectedAnswer {
         authorization_servers: protected
             .authorization_servers
             .iter()
+            .map(ToString::to_string)
+            .collect(),
+        foreign: protected
+            .authorization_servers
+            .iter()
+            .filter(|issuer| !site::same(protected.server.url(), issuer))
             .map(ToString::to_string)
             .collect(),
         registration: client::rung_name(&rung),

@@ -83,7 +83,7 @@ pub async fn send(
     Json(request): Json<MessageRequest>,
 ) -> Result<Response, Problem> {
     let limits = &app.config.limits;
-    let targets = targets(&app, request.servers)?;
+    let targets = targets(&app, &owner, request.servers)?;
     let conversation = find(&app, &owner, &id).await?;
     let model = app.models.find(&request.model).await?;
     let parts = said(limits, &model, request.text, &request.attachments)?;
@@ -168,17 +168,16 @@ pub async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn targets(app: &App, servers: Vec<ServerRequest>) -> Result<Vec<Target>, Problem> {
+fn targets(app: &App, owner: &Owner, servers: Vec<ServerRequest>) -> Result<Vec<Target>, Problem> {
     if servers.len() > MOST_SERVERS {
         return Err(Problem::new(
             Kind::InvalidRequest,
             format!("A turn takes at most {MOST_SERVERS} servers."),
         ));
     }
-    let policy = app.auth.settings().url_policy;
     servers
         .into_iter()
-        .map(|server| Target::read(server, policy, &app.presets))
+        .map(|server| Target::read(app, owner, server))
         .collect()
 }
 

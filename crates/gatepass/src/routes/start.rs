@@ -10,7 +10,7 @@ use axum::{
 use gatepass_connections::{Owner, SealedConnection};
 use mcp_oauth_client::{
     AuthorizationServer, ClientId, Connection, Endpoint, GivenClient, ProtectedServer, Scopes,
-    Secret, ServerUrl, Target, Timestamp,
+    Secret, ServerUrl, Target, Timestamp, authorization::for_another_account,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -46,9 +46,30 @@ pub struct StartRequest {
     mode: Mode,
     /// In redirect mode, the path on this origin to come back to.
     return_to: Option<String>,
+    /// `another` asks the authorization server to let the person sign in as somebody else.
+    account: Option<Account>,
+    /// `new` registers anew where registrations are dynamic: for when the one that is kept does
+    /// not work any more. It takes the place of the other once a sign-in with it has worked.
+    registration: Option<Registering>,
     /// The connection that is renewed or given more access.
     #[schema(value_type = Option<ConnectionSchema>)]
     connection: Option<SealedConnection>,
+}
+
+/// Whose account to sign in to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Account {
+    /// Another than the one that the authorization server may remember.
+    Another,
+}
+
+/// How a dynamic registration is come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Registering {
+    /// Not the one that is kept, but a new one.
+    New,
 }
 
 /// A client that somebody registered by hand.
@@ -115,12 +136,15 @@ pub async fn start(
         request.scopes.as_deref(),
         renewed.as_ref(),
     );
-    let registration = client::registration(
+    let chosen = client::registration(
         &app,
         &issuer,
-        request.client.and_then(typed),
-        renewed.as_ref().map(|connection| &connection.registration),
-        &scopes,
+        client::Wanted {
+            typed: request.client.and_then(typed),
+            renewed: renewed.as_ref().map(|connection| &connection.registration),
+            anew: request.registration == Some(Registering::New),
+            scopes: &scopes,
+        },
     )
     .await?;
     let target = Target {
@@ -129,10 +153,14 @@ pub async fn start(
         scopes,
         binding: protected.binding,
     };
-    let (url, pending) = app.auth.begin(target, &issuer, registration);
+    let (mut url, pending) = app.auth.begin(target, &issuer, chosen.registration);
+    if request.account == Some(Account::Another) {
+        url = for_another_account(&url, &issuer);
+    }
     let record = FlowRecord {
         mode: request.mode,
         return_to,
+        unproved: chosen.unproved,
         pending,
     };
     answer(&app, owner, &headers, &url, &record).await

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::extract::State;
-use gatepass_connections::{Owner, SealedConnection};
+use gatepass_connections::{Owner, Sealed, SealedConnection};
 use gatepass_mcp::{ConnectionTokens, McpError, Tool, ToolCall};
 use mcp_oauth_client::Secret;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub struct CallRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
     headers: BTreeMap<String, Secret>,
+    /// Headers to send to it, as `/api/mcp/headers/seal` gave them.
+    #[schema(value_type = Option<String>)]
+    sealed_headers: Option<Sealed>,
     /// The connection to it.
     #[schema(value_type = Option<ConnectionSchema>)]
     connection: Option<SealedConnection>,
@@ -91,6 +94,7 @@ pub struct CallAnswer {
 #[utoipa::path(
     post,
     path = "/api/mcp/tools",
+    operation_id = "list_tools",
     tag = "mcp",
     request_body = ServerRequest,
     responses(
@@ -104,8 +108,9 @@ pub async fn list(
     session: Session,
     Json(request): Json<ServerRequest>,
 ) -> Result<Json<ToolsAnswer>, Problem> {
-    let target = Target::read(request, app.auth.settings().url_policy, &app.presets)?;
-    let (access, tokens) = target.access(&app, owner(&session));
+    let owner = owner(&session);
+    let target = Target::read(&app, owner, request)?;
+    let (access, tokens) = target.access(&app, owner);
     match app.sessions.tools(&access).await {
         Ok(listed) => Ok(Json(ToolsAnswer {
             server: ServerName {
@@ -126,6 +131,7 @@ pub async fn list(
 #[utoipa::path(
     post,
     path = "/api/mcp/tools/call",
+    operation_id = "call_tool",
     tag = "mcp",
     request_body = CallRequest,
     responses(
@@ -144,10 +150,12 @@ pub async fn call(
         name: String::new(),
         url: request.url,
         headers: request.headers,
+        sealed_headers: request.sealed_headers,
         connection: request.connection,
     };
-    let target = Target::read(server, app.auth.settings().url_policy, &app.presets)?;
-    let (access, tokens) = target.access(&app, owner(&session));
+    let owner = owner(&session);
+    let target = Target::read(&app, owner, server)?;
+    let (access, tokens) = target.access(&app, owner);
     let call = ToolCall::new(request.name, request.arguments);
     match app.sessions.call(&access, &call).await {
         Ok(result) => Ok(Json(CallAnswer {

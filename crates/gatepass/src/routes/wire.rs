@@ -1,7 +1,10 @@
 //! JSON shapes that several calls share, and the schemas of shapes that other crates own.
 
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 /// The steps of a discovery, a flow or a refresh.
 #[derive(Debug, Serialize, ToSchema)]
@@ -13,6 +16,7 @@ pub struct ReportSchema {
     /// The cause in one sentence.
     pub summary: Option<String>,
     /// Who must act: `you`, `admin`, `vendor` or `nobody`.
+    #[schema(value_type = Option<ActorSchema>)]
     pub actor: Option<String>,
 }
 
@@ -32,6 +36,7 @@ pub struct StepSchema {
     /// The rule that was applied, with the document it is from.
     pub rule: String,
     /// `ok`, `miss`, `failed` or `info`.
+    #[schema(value_type = VerdictSchema)]
     pub verdict: String,
     /// What was noticed.
     pub note: Option<String>,
@@ -59,7 +64,85 @@ pub struct ConnectionSchema {
     /// Its version: each refresh makes the next.
     pub generation: u64,
     /// `preregistered`, `metadata-document`, `dynamic` or `manual`.
+    #[schema(value_type = RegistrationSchema)]
     pub registration: String,
+}
+
+/// Who must act for a failed operation to work.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Actor)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorSchema {
+    /// The person in front of the page.
+    You,
+    /// Whoever runs this installation.
+    Admin,
+    /// Whoever runs the server or its authorization server.
+    Vendor,
+    /// Nobody: waiting helps.
+    Nobody,
+}
+
+/// How a step went.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verdict)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictSchema {
+    /// As it should be.
+    Ok,
+    /// Not there; the next candidate was tried.
+    Miss,
+    /// It ended the operation, or would have.
+    Failed,
+    /// Worth knowing.
+    Info,
+}
+
+/// Where a connection's client id is from.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegistrationKind)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistrationSchema {
+    /// The operator's.
+    Preregistered,
+    /// Our Client ID Metadata Document.
+    MetadataDocument,
+    /// Registered by us (RFC 7591).
+    Dynamic,
+    /// Entered by a person.
+    Manual,
+}
+
+/// How a client id is come by.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Rung)]
+#[serde(rename_all = "kebab-case")]
+pub enum RungSchema {
+    /// The operator's is used.
+    Preregistered,
+    /// Our Client ID Metadata Document.
+    MetadataDocument,
+    /// We register ourselves (RFC 7591).
+    Dynamic,
+    /// A person must enter one.
+    ClientRequired,
+}
+
+/// A boolean that is always `true`, so that shapes can be told apart.
+pub fn only_true() -> Object {
+    constant(true)
+}
+
+/// A boolean that is always `false`.
+pub fn only_false() -> Object {
+    constant(false)
+}
+
+fn constant(value: bool) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([value]))
+        .build()
 }
 
 /// A conversation.

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use gatepass_connections::{Owner, SealedConnection};
+use gatepass_connections::{Owner, Sealed, SealedConnection};
 use gatepass_mcp::{Access, ConnectionTokens, StaticHeaders};
-use mcp_oauth_client::{Secret, ServerUrl, UrlPolicy};
+use mcp_oauth_client::{Secret, ServerUrl};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -31,6 +31,9 @@ pub struct ServerRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
     pub headers: BTreeMap<String, Secret>,
+    /// Headers to send to it, as `/api/mcp/headers/seal` gave them.
+    #[schema(value_type = Option<String>)]
+    pub sealed_headers: Option<Sealed>,
     /// The connection to it.
     #[schema(value_type = Option<ConnectionSchema>)]
     pub connection: Option<SealedConnection>,
@@ -48,14 +51,30 @@ pub struct Target {
 }
 
 impl Target {
+    /// Reads a server of a request, opening what was sealed for this owner.
+    pub fn read(app: &App, owner: &Owner, mut request: ServerRequest) -> Result<Self, Problem> {
+        let policy = app.auth.settings().url_policy;
+        let url = ServerUrl::parse(&request.url, policy)?;
+        if let Some(sealed) = request.sealed_headers.take() {
+            let opened = app.headers.open(owner, &url, &sealed);
+            request.headers.extend(opened.map_err(|_| {
+                let detail = format!(
+                    "The header kept for {} cannot be opened here any more. Enter it again.",
+                    url.host()
+                );
+                Problem::new(Kind::HeadersUnreadable, detail).with("url", url.as_str())
+            })?);
+        }
+        Self::check(request, url, &app.presets)
+    }
+
     /// Checks a server of a request. The operator's headers for a preset server are added here:
     /// they go to that very URL and to no other.
-    pub fn read(
+    fn check(
         request: ServerRequest,
-        policy: UrlPolicy,
+        url: ServerUrl,
         presets: &[PresetServer],
     ) -> Result<Self, Problem> {
-        let url = ServerUrl::parse(&request.url, policy)?;
         let operators = presets
             .iter()
             .filter(|preset| preset.url == url)
@@ -113,6 +132,8 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use mcp_oauth_client::UrlPolicy;
+
     use super::*;
 
     fn read(headers: &[(&str, &str)], presets: &[PresetServer]) -> Result<Target, String> {
@@ -123,9 +144,11 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
                 .collect(),
+            sealed_headers: None,
             connection: None,
         };
-        Target::read(request, UrlPolicy::HttpsOnly, presets).map_err(|p| p.detail().to_owned())
+        let url = ServerUrl::parse(&request.url, UrlPolicy::HttpsOnly).unwrap();
+        Target::check(request, url, presets).map_err(|p| p.detail().to_owned())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The API as a whole: its description, and what holds for every call in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -58,6 +58,15 @@ async fn the_description_is_what_is_served() {
         assert_ne!(method, Method::PUT);
     }
     assert!(names.len() >= 14);
+    let operations: Vec<_> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    let distinct: BTreeSet<_> = operations.iter().collect();
+    assert_eq!(distinct.len(), operations.len(), "{operations:?}");
 }
 
 #[tokio::test]

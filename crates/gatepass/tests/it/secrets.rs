@@ -56,6 +56,11 @@ async fn work(browser: &Browser, site: &Site) -> Vec<(&'static str, String)> {
         "url": site.mcp(), "headers": { "X-Key": "the-static-key" }, "connection": connection,
     });
     browser.post("/api/mcp/tools", &tools).await;
+    let seal = json!({ "url": site.mcp(), "headers": { "X-Key": "the-static-key" } });
+    let sealed = browser.post("/api/mcp/headers/seal", &seal).await;
+    let sealed: Value = sealed.json().await.unwrap();
+    let tools = json!({ "url": site.mcp(), "sealedHeaders": sealed["sealedHeaders"] });
+    assert_eq!(browser.post("/api/mcp/tools", &tools).await.status(), 401);
     site.set("POST /revoke", json_answer(503, &json!({})));
     browser.post("/api/mcp/oauth/revoke", &body).await;
     let verifier = site.seen(TOKEN)[0].clone();

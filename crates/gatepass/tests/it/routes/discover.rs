@@ -49,6 +49,7 @@ async fn a_server_behind_oauth_is_described_without_registering() {
       "authorizationServers": [
         "SITE"
       ],
+      "foreign": [],
       "registration": "dynamic",
       "redirectUri": "APP/api/mcp/oauth/callback",
       "scopes": [
@@ -290,4 +291,109 @@ async fn calls_from_other_sites_are_refused() {
         read.insert(problem(response).await);
     }
     assert_snapshot!(Vec::from_iter(read).join("\n"), @"403 /problems/cross-site-request none: This call was sent by a page of another site, and was not carried out.");
+}
+
+/// The events of a watched discovery as they came: their names, and the last one's data.
+async fn watched(app: &TestApp, url: &str) -> (Vec<String>, Value) {
+    let browser = app.browser();
+    let request = browser
+        .request(reqwest::Method::POST, DISCOVER)
+        .header("accept", "text/event-stream")
+        .json(&json!({ "url": url }));
+    let response = browser.send(request).await;
+    assert_eq!(response.status(), 200);
+    let text = response.text().await.unwrap();
+    let mut names = Vec::new();
+    let mut last = Value::Null;
+    for event in text.split_terminator("\n\n") {
+        let data = event.strip_prefix("data: ").unwrap();
+        if data == "[DONE]" {
+            names.push(data.to_owned());
+            break;
+        }
+        last = serde_json::from_str(data).unwrap();
+        let name = last["type"].as_str().unwrap();
+        names.push(match last["step"]["request"].as_str() {
+            Some(request) => format!("{name} {request}"),
+            None => name.to_owned(),
+        });
+    }
+    (names, last)
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_each_step_and_then_the_same_answer() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let (told, answer) = watched(&app, &site.mcp()).await;
+    assert_snapshot!(told.join("\n").replace(&site.origin, "SITE"), @r"
+    began POST SITE/mcp
+    step POST SITE/mcp
+    began GET SITE/.well-known/oauth-protected-resource/mcp
+    began GET SITE/.well-known/oauth-protected-resource
+    step GET SITE/.well-known/oauth-protected-resource/mcp
+    step GET SITE/.well-known/oauth-protected-resource
+    began GET SITE/.well-known/oauth-authorization-server
+    began GET SITE/.well-known/openid-configuration
+    step GET SITE/.well-known/oauth-authorization-server
+    step GET SITE/.well-known/openid-configuration
+    answer
+    [DONE]
+    ");
+    let answer = &answer["answer"];
+    assert_eq!(answer["requiresAuth"], true);
+    assert_eq!(answer["report"]["steps"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_step_is_told_before_it_has_ended() {
+    use futures::StreamExt;
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    site.set(SERVER, hanging());
+    let browser = app.browser();
+    let request = browser
+        .request(reqwest::Method::POST, DISCOVER)
+        .header("accept", "text/event-stream")
+        .json(&json!({ "url": site.mcp() }));
+    let mut body = browser.send(request).await.bytes_stream();
+    let mut heard = String::new();
+    // It hangs at the authorization server's metadata: that it is asked must be heard by then.
+    while !heard.contains("oauth-authorization-server") {
+        heard.push_str(&String::from_utf8_lossy(
+            &body.next().await.unwrap().unwrap(),
+        ));
+    }
+    assert!(heard.contains(r#""type":"step""#), "{heard}");
+    assert!(!heard.contains(r#""type":"answer""#), "{heard}");
+}
+
+#[tokio::test]
+async fn a_watched_discovery_that_fails_ends_with_the_problem_and_its_report() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    site.set(MCP, html_answer(200));
+    let (told, problem) = watched(&app, &site.mcp()).await;
+    assert_eq!(told[told.len() - 2..], ["problem", "[DONE]"]);
+    let problem = &problem["problem"];
+    assert_eq!(problem["type"], "/problems/not-an-mcp-server");
+    assert_eq!(problem["report"]["steps"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_on_another_site_is_marked() {
+    let app = TestApp::start().await;
+    let (site, other) = (Site::start().await, Site::start().await);
+    let document = json!({
+        "resource": site.mcp(),
+        "authorization_servers": [other.origin, "https://login.elsewhere.example"],
+    });
+    site.set(RESOURCE, json_answer(200, &document));
+    let body = json!({ "url": site.mcp() });
+    let response = app.browser().post(DISCOVER, &body).await;
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(
+        answer["foreign"],
+        json!(["https://login.elsewhere.example"])
+    );
 }

@@ -2,4 +2,5 @@ mod callback;
 mod chat;
 mod connection;
 mod discover;
+mod headers;
 mod start;

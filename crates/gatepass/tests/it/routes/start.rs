@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     site::{REGISTER, SERVER, Site, json_answer},
-    support::{Browser, TestApp, header, problem, query},
+    support::{Browser, TestApp, header, problem, query, sign_in_with},
 };
 
 const START: &str = "/api/mcp/oauth/start";
@@ -236,4 +236,57 @@ async fn many_abandoned_sign_ins_do_not_stop_the_next() {
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "content-type"), "application/json");
     assert!(browser.cookie_count("gatepass-flow-") <= 8);
+}
+
+/// Registers and signs in, and gives the client id of what is started next.
+async fn client_id(browser: &Browser, body: &Value) -> String {
+    let answer = start(browser, body).await;
+    query(answer["authorizationUrl"].as_str().unwrap())["client_id"].clone()
+}
+
+#[tokio::test]
+async fn a_new_registration_is_everybodys_once_it_has_worked() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    let anew = with(popup(&site), "registration", json!("new"));
+    assert_eq!(client_id(&browser, &popup(&site)).await, "registered");
+
+    let answer = json!({ "client_id": "second" });
+    site.set(REGISTER, json_answer(201, &answer));
+    assert_eq!(client_id(&browser, &anew).await, "second");
+    let others = client_id(&app.browser(), &popup(&site)).await;
+    assert_eq!(others, "registered", "nobody else is touched by a mere try");
+
+    let answer = json!({ "client_id": "third" });
+    site.set(REGISTER, json_answer(201, &answer));
+    sign_in_with(&browser, &site, &anew).await;
+    assert_eq!(client_id(&app.browser(), &popup(&site)).await, "third");
+    assert_eq!(site.seen(REGISTER).len(), 3);
+}
+
+#[tokio::test]
+async fn a_new_registration_that_is_refused_leaves_the_one_that_is_kept() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    client_id(&browser, &popup(&site)).await;
+    site.set(REGISTER, json_answer(503, &json!({})));
+    let anew = with(popup(&site), "registration", json!("new"));
+    assert_eq!(browser.post(START, &anew).await.status(), 502);
+    assert_eq!(client_id(&browser, &popup(&site)).await, "registered");
+}
+
+#[tokio::test]
+async fn somebody_else_can_be_signed_in() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let prompt = async |body: &Value| {
+        let answer = start(&app.browser(), body).await;
+        let query = query(answer["authorizationUrl"].as_str().unwrap());
+        query.get("prompt").cloned()
+    };
+    assert_eq!(prompt(&popup(&site)).await, None);
+    let another = with(popup(&site), "account", json!("another"));
+    assert_eq!(prompt(&another).await.as_deref(), Some("login"));
 }
