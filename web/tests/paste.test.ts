@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { headerProblem, parsePaste, parseServerUrl } from "../src/lib/text/paste";
+import { headerProblem } from "../src/lib/paste/header";
+import { parsePaste } from "../src/lib/paste/paste";
+import { parseServerUrl } from "../src/lib/paste/url";
 
 const urlOf = (text: string) => {
   const result = parseServerUrl(text);
@@ -48,8 +50,15 @@ describe("a pasted command line", () => {
       `claude mcp add --transport http api https://api.example.com/mcp --header "X-API-Key: k-1" -H 'X-Team: a b'`,
       { url: "https://api.example.com/mcp", name: "api", headers: { "X-API-Key": "k-1", "X-Team": "a b" } },
     ],
+    ["claude mcp add \\\n  --transport=http \\\n  wiki https://wiki.example.com/mcp", { url: "https://wiki.example.com/mcp", name: "wiki" }],
+    [`claude mcp add-json api '{"type":"http","url":"https://api.example.com/mcp"}'`, { url: "https://api.example.com/mcp", name: "api" }],
+    [`code --add-mcp '{"name":"docs","type":"http","url":"https://docs.example.com/mcp"}'`, { url: "https://docs.example.com/mcp", name: "docs" }],
+    [
+      'claude mcp add --transport http api https://api.example.com/mcp --header "Authorization: Bearer ${API_KEY}"',
+      { url: "https://api.example.com/mcp", name: "api", blanks: ["Authorization"] },
+    ],
   ])("%s gives the server", (line, server) => {
-    expect(parsePaste(line)).toEqual({ ok: true, servers: [server] });
+    expect(parsePaste(line)).toEqual({ ok: true, servers: [server], skipped: [] });
   });
 
   it("that starts a local program is refused with the reason", () => {
@@ -76,6 +85,7 @@ describe("a pasted JSON snippet", () => {
         { url: "https://mcp.linear.app/mcp", name: "linear" },
         { url: "https://api.example.com/mcp", name: "keyed", headers: { Authorization: "Bearer k-1" } },
       ],
+      skipped: ["local: a program on your own machine"],
     });
   });
 
@@ -83,8 +93,20 @@ describe("a pasted JSON snippet", () => {
     ['"mcpServers": {"a": {"url": "https://a.example/mcp"}},', { url: "https://a.example/mcp", name: "a" }],
     ['{"a": {"serverUrl": "https://a.example/mcp"}}', { url: "https://a.example/mcp", name: "a" }],
     ['{"name": "a", "url": "https://a.example/mcp"}', { url: "https://a.example/mcp", name: "a" }],
+    ['{"servers": {"a": {"type": "http", "url": "https://a.example/mcp"}}, "inputs": []}', { url: "https://a.example/mcp", name: "a" }],
+    ['{"mcp": {"servers": {"a": {"url": "https://a.example/mcp"}}}}', { url: "https://a.example/mcp", name: "a" }],
+    ['{"mcpServers": {"a": {"httpUrl": "https://a.example/mcp"}}}', { url: "https://a.example/mcp", name: "a" }],
+    ['{\n  // mine\n  "mcpServers": {"a": {"url": "https://a.example/mcp", /* x */},},\n}', { url: "https://a.example/mcp", name: "a" }],
+    [
+      '{"mcpServers": {"a": {"command": "npx", "args": ["-y", "mcp-remote@latest", "https://a.example/mcp", "--header", "X-Key: k"]}}}',
+      { url: "https://a.example/mcp", name: "a", headers: { "X-Key": "k" } },
+    ],
+    [
+      '{"servers": {"a": {"url": "https://a.example/mcp", "headers": {"X-Key": "${input:key}"}}}}',
+      { url: "https://a.example/mcp", name: "a", blanks: ["X-Key"] },
+    ],
   ])("is understood in the form %s", (snippet, server) => {
-    expect(parsePaste(snippet)).toEqual({ ok: true, servers: [server] });
+    expect(parsePaste(snippet)).toEqual({ ok: true, servers: [server], skipped: [] });
   });
 
   it.each([
@@ -95,6 +117,39 @@ describe("a pasted JSON snippet", () => {
   ])("%s is refused with a reason", (snippet, reason) => {
     expect(parsePaste(snippet)).toMatchObject({ ok: false, reason: expect.stringMatching(reason) });
   });
+});
+
+describe("a pasted snippet in which one server is wrong", () => {
+  it("still gives the others, and says what was left out", () => {
+    const snippet = '{"mcpServers": {"a": {"url": "ftp://a.example"}, "b": {"url": "https://b.example/mcp"}}}';
+    expect(parsePaste(snippet)).toEqual({
+      ok: true,
+      servers: [{ url: "https://b.example/mcp", name: "b" }],
+      skipped: [expect.stringMatching(/^a: .*not ftp/)],
+    });
+  });
+});
+
+describe("a pasted install link", () => {
+  it.each([
+    `cursor://anysphere.cursor-deeplink/mcp/install?name=docs&config=${btoa('{"url":"https://docs.example/mcp"}')}`,
+    `vscode:mcp/install?${encodeURIComponent('{"name":"docs","url":"https://docs.example/mcp"}')}`,
+  ])("%s gives the server", (link) => {
+    expect(parsePaste(link)).toEqual({ ok: true, servers: [{ url: "https://docs.example/mcp", name: "docs" }], skipped: [] });
+  });
+
+  it("that is broken is refused with a reason", () => {
+    expect(parsePaste("cursor://x/mcp/install?config=%%%")).toMatchObject({ ok: false, reason: expect.stringMatching(/cannot be read/) });
+  });
+});
+
+describe("whatever is pasted", () => {
+  it.each(["{".repeat(10_000), `"a": {${"\\".repeat(5000)}`, `claude mcp add ${"'".repeat(9999)}`, `https://${"a".repeat(9000)}.example`, "x".repeat(300_000)])(
+    "is answered in time (%#)",
+    (text) => {
+      expect(parsePaste(text)).toMatchObject({ ok: false, reason: expect.any(String) });
+    },
+  );
 });
 
 describe("a header of the user's own", () => {

@@ -52,6 +52,35 @@ describe("the servers of a browser", () => {
     expect(one.registry.get(id)).not.toHaveProperty("connection");
   });
 
+  it("say when another tab changed what a server is reached with, and only then", async () => {
+    const one = await tab();
+    const { id } = one.registry.add("https://a.example/mcp", { enabled: false });
+    const changed = vi.fn();
+    one.registry.onAccessChanged(changed);
+    const two = await tab();
+    two.registry.update(id, { name: "Renamed" });
+    tell();
+    expect(one.registry.get(id)?.name).toBe("Renamed");
+    expect(changed).not.toHaveBeenCalled();
+    two.registry.connect(id, connection(1));
+    tell();
+    two.registry.hear("https://a.example/mcp", connection(2));
+    tell();
+    expect(changed.mock.calls).toEqual([[id]]);
+    two.registry.disconnect(id);
+    tell();
+    expect(changed).toHaveBeenCalledTimes(2);
+  });
+
+  it("have names of one line and of bounded length, whatever a server calls itself", async () => {
+    const { registry } = await tab();
+    const { id } = registry.add("https://a.example/mcp", { enabled: true });
+    registry.introduce(id, `\u001b[31mRed\u202e <b>bold</b>\n${"x".repeat(1_000_000)}`);
+    const name = registry.get(id)?.name ?? "";
+    expect(name).toMatch(/^Red <b>bold<\/b> x+…$/);
+    expect(name.length).toBeLessThanOrEqual(80);
+  });
+
   it("take a newer connection from any answer, and never an older, foreign or ended one", async () => {
     const { registry } = await tab();
     const { id, url } = registry.add("https://a.example/mcp", { enabled: true });
@@ -121,9 +150,9 @@ describe("the servers of a browser", () => {
 
   it("give a call what it needs to reach them and nothing else", async () => {
     const { registry, targetOf } = await tab();
-    const { id } = registry.add("https://a.example/mcp", { enabled: true, headers: { "X-Key": "k" }, name: "A" });
+    const { id } = registry.add("https://a.example/mcp", { enabled: true, key: { sealedHeaders: "s1.k", headerNames: ["X-Key"] }, name: "A" });
     registry.connect(id, connection(1));
     const server = registry.get(id);
-    expect(server && targetOf(server)).toEqual({ url: "https://a.example/mcp", headers: { "X-Key": "k" }, connection: connection(1) });
+    expect(server && targetOf(server)).toEqual({ url: "https://a.example/mcp", sealedHeaders: "s1.k", connection: connection(1) });
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Connection } from "../src/lib/api/types";
-import { load, merge, missingScopes, newer, parseConnection, parseSaved, storageKey, tidy, type Saved, type Server } from "../src/lib/state/storage";
+import { damagedKey, load, merge, missingScopes, newer, parseConnection, parseSaved, storageKey, tidy, type Saved, type Server } from "../src/lib/state/storage";
 
 const connection = (generation: number, id = "c1"): Connection => ({
   id,
@@ -20,11 +20,11 @@ const saved = (servers: Server[], more: Partial<Saved> = {}): Saved => ({ server
 
 describe("what was saved", () => {
   it("is read back as it was written", () => {
-    const before = saved([server("a", { connection: connection(3), headers: { "X-Key": "k" }, clientId: "me" }), server("b", { enabled: false })], {
+    const before = saved([server("a", { connection: connection(3), clientId: "me", tools: { add: { policy: "ask", definition: "d" } } }), server("k", { sealedHeaders: "s1.x", headerNames: ["X-Key"] }), server("b", { enabled: false })], {
       flows: [{ flowId: "f", serverId: "b", mode: "redirect", startedAt: 1, expiresAt: 2 }],
       gone: { old: 5 },
     });
-    expect(parseSaved(JSON.stringify(before))).toEqual({ saved: before, dropped: [] });
+    expect(parseSaved(JSON.stringify(before))).toEqual({ saved: before, dropped: [], damaged: false });
   });
 
   it.each([
@@ -55,6 +55,31 @@ describe("what was saved", () => {
     expect(kept.flows).toEqual([]);
     expect(kept.gone).toEqual({});
     expect(dropped).toEqual(["the server “Scripted”", "the server “Nowhere”", "a saved server", "the connection of “torn”"]);
+  });
+});
+
+describe("what somebody edited by hand", () => {
+  it("keeps every server whose other members are wrong, and says what it lost", () => {
+    const odd = { ...server("a"), connection: "x", headers: { "X-Key": "plain" }, tools: { add: "always", sub: { policy: "sometimes" }, mul: { policy: "never" } }, enabled: "yes" };
+    const { saved: kept, dropped } = parseSaved(JSON.stringify({ servers: [odd], flows: 7, gone: [] }));
+    expect(kept.servers).toEqual([server("a", { enabled: false, tools: { mul: { policy: "never" } } })]);
+    expect(dropped).toEqual(["the API key of “a”", "the connection of “a”"]);
+  });
+
+  it("cannot make names that run over the page or turn its direction", () => {
+    const { saved: kept, dropped } = parseSaved(
+      JSON.stringify({ servers: [server("a", { name: `\u202e${"n".repeat(1_000_000)}` }), { id: "b", name: "\u001b[2J\u202eevil".repeat(9999), url: "x" }] }),
+    );
+    expect(kept.servers[0]?.name).toMatch(/^n{79}…$/);
+    expect(dropped[0]).toMatch(/^the server “(?:evil)+\w*…”$/);
+    expect(dropped[0]?.length).toBeLessThan(100);
+  });
+
+  it("is read in time however large it is", () => {
+    const many = Array.from({ length: 5000 }, (_, at) => server(`s${at}`));
+    const { saved: kept, dropped } = parseSaved(JSON.stringify({ servers: many }));
+    expect(kept.servers).toHaveLength(500);
+    expect(dropped).toEqual(["all servers after the first 500"]);
   });
 });
 
@@ -148,13 +173,19 @@ describe("what is written", () => {
 describe("at start", () => {
   beforeEach(() => localStorage.clear());
 
-  it("forms of other versions are removed and named; other keys are left alone", () => {
-    localStorage.setItem(storageKey, JSON.stringify(saved([server("a")])));
-    localStorage.setItem("gatepass:v0", "{}");
+  it("what another version saved is left alone, and noticed where there is nothing of ours", () => {
+    localStorage.setItem("gatepass:v2", '{"later":1}');
     localStorage.setItem("gatepass:theme", "dark");
-    const { saved: kept, dropped } = load(localStorage);
-    expect(kept.servers).toEqual([server("a")]);
-    expect(dropped).toEqual(["servers saved by another version of this page"]);
-    expect(Object.keys(localStorage).sort()).toEqual(["gatepass:theme", storageKey].sort());
+    expect(load(localStorage)).toEqual({ saved: { servers: [], flows: [], gone: {} }, dropped: [], foreign: true });
+    expect(localStorage.getItem("gatepass:v2")).toBe('{"later":1}');
+    localStorage.setItem(storageKey, JSON.stringify(saved([server("a")])));
+    expect(load(localStorage)).toMatchObject({ saved: { servers: [server("a")] }, foreign: false });
+  });
+
+  it("a value that cannot be read whole is put aside before anything is written over it", () => {
+    const text = JSON.stringify({ servers: [server("a"), 7] });
+    localStorage.setItem(storageKey, text);
+    expect(load(localStorage).dropped).toEqual(["a saved server"]);
+    expect(localStorage.getItem(damagedKey)).toBe(text);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { hostOf, nameFromUrl, sameSite } from "../src/lib/text/host";
-import { reportAsMarkdown, saysTheSame } from "../src/lib/text/report";
+import { hostOf, nameFromUrl } from "../src/lib/text/host";
+import { clientIdProblem, clientSecretProblem } from "../src/lib/text/client";
+import { actorOf, reportAsMarkdown, saysTheSame } from "../src/lib/text/report";
 import { scopeInWords } from "../src/lib/text/scopes";
 
 describe("a server without a name", () => {
@@ -16,17 +17,6 @@ describe("a server without a name", () => {
 });
 
 describe("the sign-in host", () => {
-  it.each([
-    ["https://mcp.example.com/mcp", "https://auth.example.com", true],
-    ["https://mcp.example.com/mcp", "https://example.com.evil.net", false],
-    ["https://a.example.co.uk", "https://b.other.co.uk", false],
-    ["https://a.example.co.uk", "https://b.example.co.uk", true],
-    ["http://localhost:4284/mcp", "http://127.0.0.1:4285", true],
-    ["https://192.0.2.7", "https://192.0.2.8", false],
-  ])("of %s at %s is on the same site: %s", (server, issuer, same) => {
-    expect(sameSite(server, issuer)).toBe(same);
-  });
-
   it("is shown with its port", () => {
     expect(hostOf("http://localhost:4285/authorize")).toBe("localhost:4285");
   });
@@ -76,4 +66,33 @@ it.each([
   ["It does not answer.", "It refuses connections.", false],
 ])("%j beside %j is a repetition: %s", (one, other, same) => {
   expect(saysTheSame(one, other)).toBe(same);
+});
+
+it.each([
+  [" 0oa1b2-c3.d4 ", null],
+  ["", /Enter the client ID/],
+  [" \t", /Enter the client ID/],
+  ["my client", /no spaces/],
+  ["id\u202e", /plain letters/],
+  ["x".repeat(2000), /too long/],
+])("the client id %j", (typed, reason) => {
+  const problem = clientIdProblem(typed, "auth.example");
+  if (reason === null) expect(problem).toBeNull();
+  else expect(problem).toMatch(reason);
+});
+
+it("a client secret may be left out, and is one line of plain text", () => {
+  expect(clientSecretProblem("")).toBeNull();
+  expect(clientSecretProblem("s3cr-t")).toBeNull();
+  expect(clientSecretProblem("two\nlines")).toMatch(/plain letters/);
+});
+
+it.each([
+  ["retry", 502, "nobody"],
+  ["authorize", 401, "you"],
+  ["enter-client", 422, "you"],
+  ["ask-admin", 502, "admin"],
+  ["none", 422, "you"],
+] as const)("without a report, %s (%d) is for %s to act on", (action, status, actor) => {
+  expect(actorOf({ type: "/problems/x", title: "t", status, detail: "d", action }, null)).toBe(actor);
 });

@@ -119,6 +119,7 @@ fn body(document: &Value, schema: &Value, victim: &Visitor) -> Value {
             "text" => json!("what is 1 + 1"),
             "title" => json!("Mine now"),
             "servers" => json!([body(document, &property["items"], victim)]),
+            "headers" if required.contains("headers") => json!({ "X-Key": "x" }),
             name if required.contains(name) => match property["type"].as_str() {
                 Some("object") => body(document, property, victim),
                 Some("array") => json!([]),

@@ -2,7 +2,7 @@ import type { CardState, Finding } from "../../lib/state/status.svelte";
 import { missingScopes, type Server } from "../../lib/state/storage";
 import { hostOf } from "../../lib/text/host";
 
-export type Next = "connect" | "client" | "again" | "more" | "retry" | "tools" | null;
+export type Next = "connect" | "client" | "again" | "key" | "more" | "retry" | "tools" | null;
 
 export interface CardWords {
   /** The state in one or two words. */
@@ -24,9 +24,9 @@ export function cardWords(state: CardState, server: Server, finding: Finding | n
       return { label: "checking", tone: "calm", sentence: `Asking ${hostOf(server.url)} what it needs…`, next: null, button: "" };
     case "open":
       return {
-        label: server.headers ? "ready" : "open",
+        label: server.sealedHeaders ? "ready" : "open",
         tone: "good",
-        sentence: server.headers ? "Uses the header you gave; no sign-in needed." : "No sign-in needed.",
+        sentence: server.sealedHeaders ? `Uses your key (${keyName(server)}); no sign-in needed.` : "No sign-in needed.",
         next: "tools",
         button: "Tools",
       };
@@ -55,6 +55,15 @@ export function cardWords(state: CardState, server: Server, finding: Finding | n
         button: "Allow more access",
       };
     case "sign-in-again":
+      if (server.sealedHeaders && !server.connection) {
+        return {
+          label: "key needed again",
+          tone: "act",
+          sentence: finding?.problem?.detail ?? "The server does not accept your key any more.",
+          next: "key",
+          button: "Enter another key",
+        };
+      }
       return {
         label: "sign in again",
         tone: "act",
@@ -65,4 +74,9 @@ export function cardWords(state: CardState, server: Server, finding: Finding | n
     case "unreachable":
       return { label: "unreachable", tone: "bad", sentence: finding?.problem?.detail ?? "The server cannot be reached.", next: "retry", button: "Try again" };
   }
+}
+
+/** The header that holds the key, by name. */
+function keyName(server: Server): string {
+  return server.headerNames?.join(", ") || "a header";
 }

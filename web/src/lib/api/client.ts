@@ -9,6 +9,7 @@ import type {
   FoundConversation,
   Discovery,
   FlowAnswer,
+  Headers,
   JsonObject,
   ResumeRequest,
   RevokeAnswer,
@@ -19,6 +20,8 @@ import type {
   Tool,
   ToolsAnswer,
 } from "./types";
+import { readProgress, type StepEvent } from "./progress";
+import { readEvents } from "./sse";
 
 /** A description is written for a model and may be a book. */
 const longestDescription = 20_000;
@@ -32,12 +35,12 @@ export function onConnection(heard: Listener): void {
   listener = heard;
 }
 
-async function request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+async function request(method: string, path: string, body?: unknown, signal?: AbortSignal, accept?: string): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
-      headers: body === undefined ? {} : { "content-type": "application/json" },
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...(accept ? { accept } : {}) },
       body: body === undefined ? null : JSON.stringify(body),
       signal: signal ?? null,
       credentials: "same-origin",
@@ -69,6 +72,28 @@ export const getConfig = () => json<Config>("GET", "/api/config");
 
 export const discover = (url: string, signal?: AbortSignal) =>
   json<Discovery>("POST", "/api/mcp/oauth/discover", { url }, signal);
+
+/** As `discover`, telling each step while it happens. */
+export async function discoverWatched(url: string, heard: (step: StepEvent) => void, signal: AbortSignal): Promise<Discovery> {
+  const response = await request("POST", "/api/mcp/oauth/discover", { url }, signal, "text/event-stream");
+  try {
+    if (response.body) {
+      for await (const events of readEvents(response.body)) {
+        for (const event of events) {
+          const end = readProgress(event, heard);
+          if (end) return end;
+        }
+      }
+    }
+  } catch (error) {
+    if (error instanceof ApiError || signal.aborted) throw error;
+  }
+  throw new ApiError(offlineProblem());
+}
+
+/** Seals an API key for one server; what is kept in the browser is of no use to anybody else. */
+export const sealHeaders = async (url: string, headers: Headers, signal?: AbortSignal) =>
+  (await json<{ sealedHeaders: string }>("POST", "/api/mcp/headers/seal", { url, headers }, signal)).sealedHeaders;
 
 export const startFlow = (body: StartRequest) => json<StartAnswer>("POST", "/api/mcp/oauth/start", body);
 

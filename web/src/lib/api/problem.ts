@@ -25,7 +25,7 @@ export function slugOf(problem: Problem): string {
 
 const actions: readonly string[] = ["retry", "authorize", "enter-client", "ask-admin", "none"];
 const actors: readonly string[] = ["you", "admin", "vendor", "nobody"];
-const verdicts: readonly string[] = ["ok", "miss", "failed", "info"];
+const verdicts: readonly ReportStep["verdict"][] = ["ok", "miss", "failed", "info"];
 
 /** What a failed answer says, whatever it looks like: a problem document, or a proxy's HTML page. */
 export async function problemOf(response: Response): Promise<ApiError> {
@@ -63,19 +63,22 @@ export function parseProblem(body: unknown, status: number): Problem {
 /** Reads a report leniently: steps of an unknown form are left out, the rest is kept. */
 export function parseReport(value: Json | undefined): Report | null {
   if (!isObject(value) || !Array.isArray(value.steps)) return null;
-  const steps = value.steps.filter(isObject).map(
-    (step): ReportStep => ({
-      name: text(step.name) ?? "Step",
-      request: text(step.request),
-      status: typeof step.status === "number" ? step.status : null,
-      millis: typeof step.millis === "number" ? step.millis : 0,
-      rule: text(step.rule) ?? "",
-      verdict: verdicts.includes(String(step.verdict)) ? (step.verdict as ReportStep["verdict"]) : "info",
-      note: text(step.note),
-    }),
-  );
+  const steps = value.steps.filter(isObject).map(parseStep);
   const actor = actors.includes(String(value.actor)) ? (value.actor as Actor) : null;
   return { steps, summary: text(value.summary), actor };
+}
+
+/** Reads one step; what it lacks is left empty. */
+export function parseStep(step: JsonObject): ReportStep {
+  return {
+    name: text(step.name) ?? "Step",
+    request: text(step.request),
+    status: typeof step.status === "number" ? step.status : null,
+    millis: typeof step.millis === "number" ? step.millis : 0,
+    rule: text(step.rule) ?? "",
+    verdict: verdicts.find((verdict) => verdict === step.verdict) ?? "info",
+    note: text(step.note),
+  };
 }
 
 /** The network failed before any answer came. */

@@ -1,8 +1,12 @@
-// The JSON shapes of Gatepass's HTTP API, in one place; what a message is made of is in parts.ts.
+// The JSON shapes of Gatepass's HTTP API by the names the page has for them. They are made from the API's description
+// (schema.ts); only what the description leaves open is said here. What a message is made of is in parts.ts.
 
 import type { Message } from "./parts";
+import type { components } from "./schema";
 
 export type * from "./parts";
+
+type Schemas = components["schemas"];
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
@@ -11,68 +15,30 @@ export type JsonObject = { [key: string]: Json };
 export type Headers = Record<string, string>;
 
 /** A sealed connection: the page carries it and cannot read it; only `sealed` is believed by the server. */
-export interface Connection {
-  id: string;
-  sealed: string;
-  resource: string;
-  issuer: string;
-  scopes: string[];
-  /** Unix milliseconds; `null` when the authorization server did not say. */
-  expiresAt: number | null;
-  refreshable: boolean;
-  /** Each refresh makes the next; the highest is the truth. */
-  generation: number;
-  registration: "preregistered" | "metadata-document" | "dynamic" | "manual";
-}
+export type Connection = Required<Schemas["Connection"]>;
 
-export type Action = "retry" | "authorize" | "enter-client" | "ask-admin" | "none";
-export type Actor = "you" | "admin" | "vendor" | "nobody";
+export type Action = Schemas["Action"];
+export type Actor = Schemas["Actor"];
+export type ReportStep = Required<Schemas["Step"]>;
+export type Report = Required<Omit<Schemas["Report"], "steps">> & { steps: ReportStep[] };
 
-export interface ReportStep {
-  name: string;
-  request: string | null;
-  status: number | null;
-  millis: number;
-  rule: string;
-  verdict: "ok" | "miss" | "failed" | "info";
-  note: string | null;
-}
-
-export interface Report {
-  steps: ReportStep[];
-  summary: string | null;
-  actor: Actor | null;
-}
-
-/** RFC 9457 problem details, with Gatepass's members. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  action: Action;
+/** RFC 9457 problem details, with Gatepass's members and those of single kinds. */
+export type Problem = Omit<Schemas["Problem"], "report"> & {
   report?: Report;
   scopes?: string[];
   issuer?: string;
   redirectUri?: string;
-}
+};
 
 export type AttachmentKind = "text" | "image";
 
-export interface Model {
-  id: string;
-  label: string;
-  demo?: boolean;
+export type Model = Omit<Schemas["ModelAnswer"], "attachments"> & {
   /** What may be attached to a message for it. */
   attachments?: AttachmentKind[];
-}
+};
 
 /** What a message may hold. */
-export interface MessageLimits {
-  messageBytes: number;
-  attachmentBytes: number;
-  attachments: number;
-}
+export type MessageLimits = Schemas["MessageLimits"];
 
 /** Whether a tool's calls run at once, only when the person says so, not at all, or are not even offered. */
 export type ToolPolicy = "always" | "ask" | "never" | "off";
@@ -85,58 +51,17 @@ export interface ToolRule {
 
 export type ToolRules = Record<string, ToolRule>;
 
-export interface PresetServer {
-  name: string;
-  url: string;
-  description?: string;
-}
+export type PresetServer = Schemas["ServerAnswer"];
 
-export interface Config {
-  version: string;
-  models: Model[];
-  servers: PresetServer[];
-  features: Record<string, boolean>;
-  redirectUri: string;
-  publicUrl: string;
-  limits?: MessageLimits;
-}
+export type Config = Omit<Schemas["ConfigAnswer"], "models" | "limits"> & { models: Model[]; limits?: MessageLimits };
 
-export type RegistrationRung = "preregistered" | "metadata-document" | "dynamic" | "client-required";
-
-export interface ProtectedDiscovery {
-  requiresAuth: true;
-  resource: string;
-  issuer: string;
-  authorizationServers: string[];
-  registration: RegistrationRung;
-  redirectUri: string;
-  scopes: string[];
-  report: Report;
-}
-
-export interface OpenDiscovery {
-  requiresAuth: false;
-  probeStatus: number;
-  report: Report;
-}
-
+export type RegistrationRung = Schemas["Rung"];
+export type ProtectedDiscovery = Omit<Schemas["ProtectedAnswer"], "report"> & { report: Report };
+export type OpenDiscovery = Omit<Schemas["OpenAnswer"], "report"> & { report: Report };
 export type Discovery = ProtectedDiscovery | OpenDiscovery;
 
-export interface StartRequest {
-  url: string;
-  mode: "popup" | "redirect";
-  issuer?: string;
-  client?: { clientId: string; clientSecret?: string };
-  scopes?: string[];
-  returnTo?: string;
-  connection?: Connection;
-}
-
-export interface StartAnswer {
-  flowId: string;
-  authorizationUrl: string;
-  expiresAt: number;
-}
+export type StartRequest = Omit<Schemas["StartRequest"], "connection"> & { connection?: Connection };
+export type StartAnswer = Schemas["StartAnswer"];
 
 export interface FlowAnswer {
   status: "pending" | "authorized" | "failed";
@@ -144,22 +69,12 @@ export interface FlowAnswer {
   problem?: Problem;
 }
 
-export interface RevokeAnswer {
-  revoked: boolean;
-  reason?: string;
-}
+export type RevokeAnswer = Schemas["RevokeAnswer"];
 
 /** What a call to a server needs to reach it. */
-export interface Target {
-  url: string;
-  headers?: Headers;
-  connection?: Connection;
-}
+export type Target = Pick<Schemas["ServerRequest"], "url" | "sealedHeaders"> & { connection?: Connection };
 
-export interface Tool {
-  name: string;
-  title?: string;
-  description?: string;
+export type Tool = Omit<Schemas["Tool"], "inputSchema" | "annotations"> & {
   inputSchema: JsonObject;
   annotations?: {
     title?: string;
@@ -168,58 +83,32 @@ export interface Tool {
     idempotentHint?: boolean;
     openWorldHint?: boolean;
   };
-}
+  /** A hash of what the tool says about itself, to notice when that changes. */
+  definition?: string;
+};
 
-export interface ToolsAnswer {
-  server: { name: string; version?: string; title?: string };
-  protocolVersion: string;
-  tools: Tool[];
-  connection?: Connection;
-}
+export type ToolsAnswer = Omit<Schemas["ToolsAnswer"], "tools" | "connection"> & { tools: Tool[]; connection?: Connection };
 
-export interface CallAnswer {
+export type CallAnswer = Omit<Schemas["CallAnswer"], "content" | "structuredContent" | "connection"> & {
   content: Json[];
   structuredContent?: Json;
-  isError: boolean;
   connection?: Connection;
-}
+};
 
-export interface ConversationSummary {
-  id: string;
-  title: string;
-  createdAt: number;
-  updatedAt: number;
-}
+export type ConversationSummary = Schemas["Conversation"];
 
 /** A conversation in the list; a search also says where its words were found. */
-export interface FoundConversation extends ConversationSummary {
-  excerpt?: string;
-}
+export type FoundConversation = Schemas["Found"];
 
-export interface Conversation extends ConversationSummary {
-  messages: Message[];
-  /** The turn under way, to come back to. */
-  runId?: string;
-}
+export type Conversation = Omit<Schemas["ConversationAnswer"], "messages"> & { messages: Message[] };
 
 /** A file that goes with a message; its content in base64. */
-export interface Attachment {
-  filename: string;
-  mediaType: string;
-  data: string;
-}
+export type Attachment = Required<Schemas["AttachmentRequest"]>;
 
 /** A server of a turn, with what its tools may do without asking. */
 export type TurnServer = Target & { name: string; tools?: ToolRules };
 
-export interface SendRequest {
-  text: string;
-  model: string;
-  servers: TurnServer[];
-  attachments?: Attachment[];
-  /** The message whose place it takes; everything after that one goes as well. */
-  replaces?: string;
-}
+export type SendRequest = Omit<Schemas["MessageRequest"], "servers"> & { servers: TurnServer[] };
 
 /** What the person decided about the questions of a turn that waits, by their ids. */
 export interface ResumeRequest {

@@ -2,6 +2,7 @@ import { createConversation, deleteConversation, listConversations, renameConver
 import { ApiError } from "../api/problem";
 import type { ConversationSummary, FoundConversation } from "../api/types";
 import { chatPath, router } from "../router.svelte";
+import { choices } from "./choices.svelte";
 import { drafts } from "./drafts";
 import { notices } from "./notices.svelte";
 import { Thread, type Saying } from "./thread.svelte";
@@ -70,6 +71,7 @@ class Chats {
     this.#threads.set(created.id, thread);
     this.list = [created, ...this.list];
     drafts.write(null, "");
+    choices.adopt(created.id);
     // Whoever went elsewhere meanwhile is not pulled back.
     if (router.route.page === "chat" && router.route.conversation === null) router.replace(chatPath(created.id));
     return thread;

@@ -4,6 +4,7 @@ import type { Problem, StartRequest } from "../api/types";
 import { hostOf } from "../text/host";
 import { manager } from "./manager.svelte";
 import { notices } from "./notices.svelte";
+import { place } from "./place";
 import { registry } from "./registry.svelte";
 import { statuses } from "./status.svelte";
 import type { PendingFlow } from "./storage";
@@ -12,6 +13,8 @@ export interface Choice {
   issuer?: string;
   client?: { clientId: string; clientSecret?: string };
   scopes?: string[];
+  account?: "another";
+  registration?: "new";
 }
 
 export interface Failure {
@@ -75,7 +78,10 @@ class Flows {
       const started = await startFlow(request);
       const target = webAddress(started.authorizationUrl);
       registry.remember({ flowId: started.flowId, serverId, mode: request.mode, startedAt: Date.now(), expiresAt: started.expiresAt });
-      if (!popup) return location.assign(target);
+      if (!popup) {
+        place.keep();
+        return location.assign(target);
+      }
       this.#windows.set(started.flowId, popup);
       // Closed already: the person changed their mind, but may still choose to try again.
       if (!popup.closed) popup.location.href = target;

@@ -1,9 +1,9 @@
-import type { Connection, Headers, Target } from "../api/types";
+import type { Connection, Target } from "../api/types";
 import { newId } from "../id";
 import { nameFromUrl } from "../text/host";
-import { plainLine } from "../text/plain";
 import { notices } from "./notices.svelte";
-import { empty, load, merge, newer, parseSaved, storageKey, tidy, type PendingFlow, type Saved, type Server } from "./storage";
+import { plainLine } from "../text/plain";
+import { empty, load, longestName, merge, newer, parseSaved, storageKey, tidy, type PendingFlow, type Saved, type Server } from "./storage";
 
 /**
  * The servers the user added, with their connections. Every change reads the storage, merges, and writes it back, so that
@@ -13,13 +13,16 @@ class Registry {
   #saved = $state.raw<Saved>(empty());
   #warned = false;
 
+  #changed: (id: string) => void = () => {};
+
   servers = $derived<Server[]>(this.#saved.servers);
   flows = $derived<PendingFlow[]>(this.#saved.flows);
 
   open(): void {
     try {
-      const { saved, dropped } = load(localStorage);
+      const { saved, dropped, foreign } = load(localStorage);
       this.#saved = tidy(saved, Date.now());
+      if (foreign) notices.say("Another version of this page has saved servers in this browser. This version does not read them; they are kept as they are.", "plain");
       if (dropped.length > 0) {
         notices.say(`Not everything saved in this browser could be read. Dropped: ${dropped.join(", ")}. The rest is kept.`, "bad");
         this.#change(() => {});
@@ -29,10 +32,19 @@ class Registry {
     }
     addEventListener("storage", (event) => {
       // The key is null when another tab cleared everything.
-      if (event.key === storageKey && event.newValue !== null) {
-        this.#saved = merge(this.#saved, parseSaved(event.newValue).saved);
+      if (event.key !== storageKey || event.newValue === null) return;
+      const before = this.#saved;
+      this.#saved = merge(before, parseSaved(event.newValue).saved);
+      for (const server of this.#saved.servers) {
+        const known = before.servers.find((other) => other.id === server.id);
+        if (known && accessOf(known) !== accessOf(server)) this.#changed(server.id);
       }
     });
+  }
+
+  /** Is told of each server that another tab connected, disconnected or gave another key. */
+  onAccessChanged(changed: (id: string) => void): void {
+    this.#changed = changed;
   }
 
   get(id: string): Server | undefined {
@@ -44,22 +56,22 @@ class Registry {
     return this.servers.find((server) => comparable(server.url) === wanted);
   }
 
-  add(url: string, options: { name?: string; headers?: Headers; enabled: boolean }): Server {
-    const server: Server = { id: newId(), url, name: this.#freeName(options.name ?? nameFromUrl(url)), enabled: options.enabled };
-    if (options.headers && Object.keys(options.headers).length > 0) server.headers = options.headers;
+  add(url: string, options: { name?: string; key?: SealedKey; enabled: boolean }): Server {
+    const name = plainLine(options.name ?? "", longestName) || plainLine(nameFromUrl(url), longestName);
+    const server: Server = { id: newId(), url, name: this.#freeName(name), enabled: options.enabled, ...options.key };
     this.#change((saved) => saved.servers.push(server));
     return server;
   }
 
-  update(id: string, change: Partial<Pick<Server, "name" | "enabled" | "clientId" | "issuer" | "tools">>): void {
+  update(id: string, change: Partial<Pick<Server, "name" | "enabled" | "clientId" | "issuer" | "tools" | keyof SealedKey>>): void {
     this.#change((saved) => {
       saved.servers = saved.servers.map((server) => (server.id === id ? { ...server, ...change } : server));
     });
   }
 
   /** A server that nobody named takes the title it gives itself. */
-  introduce(id: string, title: string | undefined): void {
-    const name = title && plainLine(title, 80);
+  introduce(id: string, title: string | null | undefined): void {
+    const name = plainLine(title ?? "", longestName);
     const server = this.get(id);
     if (name && server && server.name !== name && server.name === nameFromUrl(server.url)) this.update(id, { name: this.#freeName(name) });
   }
@@ -155,6 +167,14 @@ class Registry {
   }
 }
 
+/** An API key as a server keeps it. */
+export type SealedKey = Required<Pick<Server, "sealedHeaders" | "headerNames">>;
+
+/** What a server is reached with: when it changes, what was found out about the server may not hold any more. */
+function accessOf(server: Server): string {
+  return `${server.connection?.id ?? ""} ${server.sealedHeaders ?? ""}`;
+}
+
 function comparable(url: string): string {
   try {
     return new URL(url).href.replace(/\/$/, "");
@@ -167,7 +187,7 @@ function comparable(url: string): string {
 export function targetOf(server: Server): Target {
   return {
     url: server.url,
-    ...(server.headers ? { headers: server.headers } : {}),
+    ...(server.sealedHeaders ? { sealedHeaders: server.sealedHeaders } : {}),
     ...(server.connection ? { connection: server.connection } : {}),
   };
 }

@@ -65,7 +65,7 @@ class Statuses {
   /** Whether a chat can use it right now. */
   usable(server: Server): boolean {
     const state = this.state(server);
-    return state === "open" || state === "connected" || state === "needs-more-access" || (state === "checking" && (!!server.connection || !!server.headers));
+    return state === "open" || state === "connected" || state === "needs-more-access" || (state === "checking" && hasAccess(server));
   }
 
   set(id: string, change: Partial<Finding>): void {
@@ -91,12 +91,19 @@ class Statuses {
     for (const server of registry.servers) if (!this.#findings[server.id]) void this.check(server.id);
   }
 
+  /** Another tab changed what the server is reached with: what this one found out is out of date. */
+  async refresh(id: string): Promise<void> {
+    await this.#running.get(id);
+    this.drop(id);
+    await this.check(id);
+  }
+
   async #look(id: string, signal?: AbortSignal): Promise<void> {
     const server = registry.get(id);
     if (!server) return;
     this.set(id, { state: "checking", problem: null });
     try {
-      if (server.connection || server.headers) await this.#list(server, signal);
+      if (hasAccess(server)) await this.#list(server, signal);
       else await this.#discover(server, signal);
     } catch (error) {
       if (signal?.aborted) this.drop(id);
@@ -137,8 +144,10 @@ class Statuses {
       case "wrong-resource":
       case "owner-required":
         return this.set(id, { state: "sign-in-again", problem });
+      case "headers-unreadable":
+        return this.set(id, { state: "sign-in-again", problem, tools: null });
       case "authorization-required":
-        return this.set(id, { state: registry.get(id)?.connection ? "sign-in-again" : "sign-in-needed", problem, tools: null });
+        return this.set(id, { state: hasAccess(registry.get(id)) ? "sign-in-again" : "sign-in-needed", problem, tools: null });
       case "scope-required":
         return this.set(id, { state: "needs-more-access", problem, scopes: problem.scopes ?? [] });
       case "client-required":
@@ -147,6 +156,11 @@ class Statuses {
         return this.set(id, { state: "unreachable", problem });
     }
   }
+}
+
+/** Whether the visitor has given a server a sign-in or a key. */
+function hasAccess(server: Server | undefined): boolean {
+  return server?.connection !== undefined || server?.sealedHeaders !== undefined;
 }
 
 export const statuses = new Statuses();

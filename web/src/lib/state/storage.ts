@@ -1,18 +1,34 @@
 import { isObject } from "../api/problem";
-import type { Connection, Headers, Json, ToolPolicy, ToolRules } from "../api/types";
+import type { Connection, Json, ToolPolicy, ToolRule, ToolRules } from "../api/types";
 import { plainLine } from "../text/plain";
 
 /** The one key under which the page keeps its servers; another form gets another number. */
 export const storageKey = "gatepass:v1";
 
+/** Where a value that could not be read is put aside, for whoever wants to mend it by hand. */
+export const damagedKey = "gatepass:damaged";
+
 /** Keys of forms that this page does not read. */
-const otherForm = /^gatepass:v\d+$/;
+const otherForm = /^gatepass:v(\d+)$/;
+const ownForm = 1;
+
+/** Longest name of a server, in characters. */
+export const longestName = 80;
+/** Longest URL read; a longer one is none. */
+const longestUrl = 4096;
+/** Most servers read; a list that long was not made by hand. */
+const mostServers = 500;
+/** Most tools of one server that have a rule. */
+const mostRules = 1000;
 
 export interface Server {
   id: string;
   name: string;
   url: string;
-  headers?: Headers;
+  /** Static headers, such as an API key, sealed for this browser and this URL. */
+  sealedHeaders?: string;
+  /** The names of those headers, to be shown. */
+  headerNames?: string[];
   connection?: Connection;
   enabled: boolean;
   /** What its tools may do without asking, by their names at the server; as the server says where there is no rule. */
@@ -49,27 +65,36 @@ export function empty(): Saved {
   return { servers: [], flows: [], gone: {} };
 }
 
+/** What was saved, what of it could not be read, and whether that was worth putting aside. */
+export interface Reading {
+  saved: Saved;
+  dropped: string[];
+  damaged: boolean;
+}
+
 /** Reads what was saved. What cannot be read is dropped and named; the rest is kept. */
-export function parseSaved(text: string | null): { saved: Saved; dropped: string[] } {
+export function parseSaved(text: string | null): Reading {
   const saved = empty();
   const dropped: string[] = [];
-  if (text === null) return { saved, dropped };
+  if (text === null) return { saved, dropped, damaged: false };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return { saved, dropped: ["the saved servers (the browser's storage was damaged)"] };
+    return { saved, dropped: ["the saved servers (the browser's storage was damaged)"], damaged: true };
   }
   if (!isObject(value) || !Array.isArray(value.servers)) {
-    return { saved, dropped: ["the saved servers (they had an unknown form)"] };
+    return { saved, dropped: ["the saved servers (they had an unknown form)"], damaged: true };
   }
-  for (const entry of value.servers) {
-    const server = parseServer(entry);
-    if (server === null) {
-      dropped.push(isObject(entry) && typeof entry.name === "string" ? `the server “${entry.name}”` : "a saved server");
-    } else if (!saved.servers.some((other) => other.id === server.server.id)) {
-      saved.servers.push(server.server);
-      if (server.lost) dropped.push(`the connection of “${server.server.name}”`);
+  if (value.servers.length > mostServers) dropped.push(`all servers after the first ${mostServers}`);
+  for (const entry of value.servers.slice(0, mostServers)) {
+    const read = parseServer(entry);
+    if (read === null) {
+      const name = isObject(entry) && typeof entry.name === "string" ? plainLine(entry.name, longestName) : "";
+      dropped.push(name ? `the server “${name}”` : "a saved server");
+    } else if (!saved.servers.some((other) => other.id === read.server.id)) {
+      saved.servers.push(read.server);
+      for (const part of read.lost) dropped.push(`${part} of “${read.server.name}”`);
     }
   }
   for (const entry of Array.isArray(value.flows) ? value.flows : []) {
@@ -79,42 +104,52 @@ export function parseSaved(text: string | null): { saved: Saved; dropped: string
   for (const [id, time] of Object.entries(isObject(value.gone) ? value.gone : {})) {
     if (typeof time === "number") saved.gone[id] = time;
   }
-  return { saved, dropped };
+  return { saved, dropped, damaged: dropped.length > 0 };
 }
 
-function parseServer(value: Json): { server: Server; lost: boolean } | null {
+function parseServer(value: Json): { server: Server; lost: string[] } | null {
   if (!isObject(value) || typeof value.id !== "string" || typeof value.url !== "string" || value.id === "") return null;
+  if (value.id.length > 100 || value.url.length > longestUrl) return null;
   if (!/^https?:\/\//i.test(value.url) || !URL.canParse(value.url)) return null;
+  const name = typeof value.name === "string" ? plainLine(value.name, longestName) : "";
   const server: Server = {
     id: value.id,
     url: value.url,
-    name: (typeof value.name === "string" && plainLine(value.name, 80)) || value.url,
+    name: name || plainLine(value.url, longestName),
     enabled: value.enabled === true,
   };
-  if (isObject(value.headers)) {
-    const headers = Object.entries(value.headers).filter((pair): pair is [string, string] => typeof pair[1] === "string");
-    if (headers.length > 0) server.headers = Object.fromEntries(headers);
+  const lost: string[] = [];
+  if (typeof value.sealedHeaders === "string") {
+    server.sealedHeaders = value.sealedHeaders;
+    const names = Array.isArray(value.headerNames) ? value.headerNames.filter((name) => typeof name === "string") : [];
+    server.headerNames = names.slice(0, 32).map((name) => plainLine(name, 100));
+  } else if (value.headers !== undefined || value.sealedHeaders !== undefined) {
+    lost.push("the API key");
   }
-  const tools = parseRules(value.tools);
-  if (Object.keys(tools).length > 0) server.tools = tools;
   if (typeof value.clientId === "string") server.clientId = value.clientId;
   if (typeof value.issuer === "string") server.issuer = value.issuer;
-  if (value.connection === undefined || value.connection === null) return { server, lost: false };
-  const connection = parseConnection(value.connection);
-  if (!connection) return { server, lost: true };
-  server.connection = connection;
-  return { server, lost: false };
+  const tools = parseRules(value.tools);
+  if (tools) server.tools = tools;
+  if (value.connection !== undefined && value.connection !== null) {
+    const connection = parseConnection(value.connection);
+    if (connection) server.connection = connection;
+    else lost.push("the connection");
+  }
+  return { server, lost };
 }
 
-const policies: readonly string[] = ["always", "ask", "never", "off"];
+const policies: readonly ToolPolicy[] = ["always", "ask", "never", "off"];
 
-function parseRules(value: Json | undefined): ToolRules {
-  const rules: ToolRules = {};
-  for (const [tool, rule] of Object.entries(isObject(value) ? value : {})) {
-    if (!isObject(rule) || !policies.includes(String(rule.policy))) continue;
-    rules[tool] = { policy: rule.policy as ToolPolicy, ...(typeof rule.definition === "string" ? { definition: rule.definition } : {}) };
+/** Rules for tools; what is no rule is left out, and then the tool asks as if it had none. */
+export function parseRules(value: Json | undefined): ToolRules | null {
+  if (!isObject(value)) return null;
+  const rules: [string, ToolRule][] = [];
+  for (const [tool, rule] of Object.entries(value).slice(0, mostRules)) {
+    if (!isObject(rule)) continue;
+    const policy = policies.find((policy) => policy === rule.policy);
+    if (policy) rules.push([tool, { policy, ...(typeof rule.definition === "string" ? { definition: rule.definition } : {}) }]);
   }
-  return rules;
+  return rules.length > 0 ? Object.fromEntries(rules) : null;
 }
 
 /** A connection from storage or a stream, if it has every part that the server needs. */
@@ -201,14 +236,21 @@ export function tidy(saved: Saved, now: number): Saved {
   };
 }
 
-/** Reads the storage at start; a broken value is put aside by the next write, never trusted. */
-export function load(storage: Storage): { saved: Saved; dropped: string[] } {
-  const result = parseSaved(storage.getItem(storageKey));
-  const keys = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? "");
-  for (const key of keys) {
-    if (key === storageKey || !otherForm.test(key)) continue;
-    storage.removeItem(key);
-    result.dropped.push("servers saved by another version of this page");
+/**
+ * Reads the storage at start. A value that cannot be read whole is put aside before anything is written over it; what
+ * another version of the page saved is left alone, since that version may come back.
+ */
+export function load(storage: Storage): { saved: Saved; dropped: string[]; foreign: boolean } {
+  const text = storage.getItem(storageKey);
+  const { saved, dropped, damaged } = parseSaved(text);
+  if (damaged && text !== null) {
+    try {
+      storage.setItem(damagedKey, text);
+    } catch {
+      // There may be no room for a second copy.
+    }
   }
-  return result;
+  const keys = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? "");
+  const foreign = text === null && keys.some((key) => Number(otherForm.exec(key)?.[1] ?? ownForm) !== ownForm);
+  return { saved, dropped, foreign };
 }

@@ -4,6 +4,7 @@ import { readEvents } from "../api/sse";
 import { applyEvent, closeMessage, isOpen, waitingAsks, type Effect, type OpenTexts } from "../api/stream";
 import type { Attachment, FilePart, JsonObject, Message, Problem, TurnServer } from "../api/types";
 import { newId } from "../id";
+import { choices } from "./choices.svelte";
 import { online } from "./online.svelte";
 import { refreshBeforeUse } from "./refresh";
 import { registry, targetOf } from "./registry.svelte";
@@ -86,7 +87,7 @@ export class Thread {
     this.#runId = null;
     let response: Response;
     try {
-      const servers = await turnServers();
+      const servers = await turnServers(this.id);
       const attachments = files.map(attachmentOf);
       response = await sendMessage(
         this.id,
@@ -117,7 +118,7 @@ export class Thread {
     delete this.refused[askId];
     const control = new AbortController();
     try {
-      const servers = await turnServers();
+      const servers = await turnServers(this.id);
       const answers = { [askId]: { action, ...(content ? { content } : {}) } };
       const response = await resumeRun(this.id, runId, { servers, answers }, control.signal);
       // Another process has the answer now; what is being heard goes on.
@@ -300,10 +301,11 @@ export class Thread {
 }
 
 /** The servers of a turn, their connections renewed where they are about to run out. */
-async function turnServers(): Promise<TurnServer[]> {
-  const enabled = () => registry.servers.filter((server) => server.enabled);
-  await refreshBeforeUse(enabled());
-  return enabled().map((server) => ({ name: server.name, ...targetOf(server), ...(server.tools ? { tools: server.tools } : {}) }));
+async function turnServers(conversation: string): Promise<TurnServer[]> {
+  await refreshBeforeUse(choices.inChat(conversation));
+  return choices
+    .inChat(conversation)
+    .map((server) => ({ name: server.name, ...targetOf(server), ...(server.tools ? { tools: server.tools } : {}) }));
 }
 
 function attachmentOf(file: FilePart): Attachment {

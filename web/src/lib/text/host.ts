@@ -7,14 +7,7 @@ export function hostOf(url: string): string {
   }
 }
 
-/**
- * Whether two URLs belong to the same site, as far as a page can tell without the public suffix list: the same last
- * two labels, or three below a short second-level such as `co.uk`. Used for a warning only, never for a decision.
- */
-export function sameSite(a: string, b: string): boolean {
-  return siteOf(a) === siteOf(b);
-}
-
+/** The part of a host that names whose it is, well enough to name a server after it. */
 function siteOf(url: string): string {
   let host: string;
   try {

@@ -1,6 +1,8 @@
 import { slugOf } from "../api/problem";
 import type { Actor, Problem, Report, ReportStep } from "../api/types";
 import { took } from "./expiry";
+import { hostOf } from "./host";
+import { plainLine } from "./plain";
 
 const actors: Record<Actor, string> = {
   you: "You can fix this.",
@@ -13,12 +15,46 @@ export function actorSentence(actor: Actor | null): string | null {
   return actor ? actors[actor] : null;
 }
 
+/** Who must act, going by the report, else by what the problem says can be done. */
+export function actorOf(problem: Problem | null, report: Report | null): Actor | null {
+  if (report?.actor) return report.actor;
+  switch (problem?.action) {
+    case "retry":
+      return "nobody";
+    case "authorize":
+    case "enter-client":
+      return "you";
+    case "ask-admin":
+      return "admin";
+    default:
+      return problem && problem.status >= 400 && problem.status < 500 ? "you" : null;
+  }
+}
+
 export const verdictWords: Record<ReportStep["verdict"], string> = {
   ok: "worked",
   miss: "not there",
   failed: "failed",
   info: "noted",
 };
+
+/** What a step is for, as a person would say it. */
+export function stepInWords(step: ReportStep): string {
+  const url = step.request?.slice(step.request.indexOf(" ") + 1) ?? "";
+  const host = hostOf(url);
+  switch (step.name) {
+    case "probe":
+      return `Asking ${host} whether it wants a sign-in`;
+    case "resource metadata":
+      return `Reading what ${host} says about its sign-in`;
+    case "authorization server metadata":
+      return `Looking at the sign-in of ${host}`;
+    case "registration":
+      return `Registering at ${host}`;
+    default:
+      return host ? `${plainLine(step.name)}: ${host}` : plainLine(step.name);
+  }
+}
 
 /** Whether one of two sentences only repeats the other, give or take a capital or a full stop. */
 export function saysTheSame(one: string, other: string): boolean {
@@ -31,7 +67,7 @@ export function reportAsMarkdown(subject: string, problem: Problem | null, repor
   const lines = [`## ${subject}`, ""];
   if (problem) lines.push(problem.detail, "", `Kind: \`${slugOf(problem)}\` (status ${problem.status})`, "");
   if (report?.summary && !(problem && saysTheSame(report.summary, problem.detail))) lines.push(report.summary, "");
-  const actor = actorSentence(report?.actor ?? null);
+  const actor = actorSentence(actorOf(problem, report));
   if (actor) lines.push(actor, "");
   if (report && report.steps.length > 0) {
     lines.push("| step | request | status | time | result | rule | note |", "|---|---|---|---|---|---|---|");
