@@ -100,7 +100,7 @@ impl Tokens {
             return Ok(asked.await?);
         }
         let redirect_uri = registration.redirect_uri.clone();
-        let (url, pending) = auth.begin(target, server, registration);
+        let (url, pending) = auth.begin(target, server, registration)?;
         let answer = person::authorize(&url, &redirect_uri).await?;
         let callback = pending.validate(answer, auth.clock().now())?;
         Ok(auth.exchange(callback).await?)

@@ -101,7 +101,7 @@ async fn flow(client: &AuthClient, server: &ServerUrl) -> Connection {
         scopes,
         binding: found.binding,
     };
-    let (_, pending) = client.begin(target, issuer, registration);
+    let (_, pending) = client.begin(target, issuer, registration).unwrap();
     let state = pending.state.expose();
     let query = format!("code=c&state={state}&iss=https%3A%2F%2Fas.example");
     let query = CallbackQuery::parse(&query).unwrap();

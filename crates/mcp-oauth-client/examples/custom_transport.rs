@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         scopes,
         binding: found.binding,
     };
-    let (page, pending) = client.begin(target, issuer, registration);
+    let (page, pending) = client.begin(target, issuer, registration)?;
     say(&format!("the person goes to           {}", page.host()))?;
     // What the authorization server would send back.
     let state = pending.state.expose();

@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         scopes,
         binding: found.binding,
     };
-    let (page, pending) = client.begin(target, issuer, registration);
+    let (page, pending) = client.begin(target, issuer, registration)?;
     say(&format!("Open this page in your browser:\n{page}"))?;
 
     let callback = answer(&listener, &client, &pending).await?;

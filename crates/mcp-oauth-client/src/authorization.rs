@@ -9,8 +9,10 @@ use crate::{
     client::Registration,
     dpop::Binding,
     es256::Es256Key,
+    issuer::Issuer,
     metadata::AuthorizationServer,
     pkce,
+    recovery::Recovery,
     resource::{ResourceId, ServerUrl},
     scope::Scopes,
     secret::Secret,
@@ -79,14 +81,38 @@ pub struct Target {
     pub binding: Binding,
 }
 
-/// Builds the authorization URL and the record that waits for the answer.
+/// The client was registered at another authorization server than the one it was to be used at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a client of {registered_at} is not used at {server}")]
+pub struct OtherIssuer {
+    /// The issuer the client belongs to.
+    pub registered_at: Issuer,
+    /// The issuer it was to be used at.
+    pub server: Issuer,
+}
+
+impl OtherIssuer {
+    /// What to do about it: never worked around, or one server would see another's credentials.
+    pub fn recovery(&self) -> Recovery {
+        Recovery::Refuse
+    }
+}
+
+/// Builds the authorization URL and the record that waits for the answer. Refuses a client of
+/// another authorization server (MCP authorization, Authorization Server Binding).
 pub fn begin(
     target: Target,
     server: &AuthorizationServer,
     registration: Registration,
     random: &dyn Random,
     now: Timestamp,
-) -> (Endpoint, PendingAuthorization) {
+) -> Result<(Endpoint, PendingAuthorization), OtherIssuer> {
+    if registration.issuer != server.issuer {
+        return Err(OtherIssuer {
+            registered_at: registration.issuer,
+            server: server.issuer.clone(),
+        });
+    }
     let pending = PendingAuthorization {
         version: PENDING_VERSION,
         server: target.server,
@@ -119,7 +145,7 @@ pub fn begin(
         fields.push(("dpop_jkt", key.thumbprint()));
     }
     let url = server.authorization_endpoint.with_query(&fields);
-    (url, pending)
+    Ok((url, pending))
 }
 
 /// The authorization URL for a person who wants to sign in as somebody else, although the

@@ -3,6 +3,7 @@
 
 use crate::{
     authorization::{PENDING_VERSION, PendingAuthorization},
+    client::RegistrationKind,
     oauth_error::OAuthError,
     recovery::Recovery,
     report::Actor,
@@ -120,6 +121,8 @@ pub enum CallbackError {
         issuer: String,
         /// What it said.
         error: OAuthError,
+        /// Where the flow's client comes from, which decides who can mend it.
+        client: RegistrationKind,
     },
     /// Neither a code nor an error came.
     #[error("{issuer} sent you back without a code")]
@@ -155,9 +158,9 @@ impl CallbackError {
             Self::TooLong | Self::Repeated { .. } => Recovery::Refuse,
             Self::IssMissing { .. } | Self::IssMismatch { .. } => Recovery::Refuse,
             Self::CodeMissing { .. } => Recovery::Reconfigure { who: Actor::Vendor },
-            Self::Declined { error, .. } => match error.code.as_str() {
+            Self::Declined { error, client, .. } => match error.code.as_str() {
                 "temporarily_unavailable" | "server_error" => Recovery::Retry { after: None },
-                "unauthorized_client" | "invalid_client" => Recovery::Reregister,
+                "unauthorized_client" | "invalid_client" => client.recovery_if_unknown(),
                 "access_denied"
                 | "login_required"
                 | "consent_required"
@@ -195,7 +198,12 @@ impl PendingAuthorization {
         }
         if let Some(code) = query.error.filter(|code| !code.trim().is_empty()) {
             let error = OAuthError::new(&code, query.error_description.as_deref());
-            return Err(CallbackError::Declined { issuer, error });
+            let client = self.registration.kind;
+            return Err(CallbackError::Declined {
+                issuer,
+                error,
+                client,
+            });
         }
         match query.code.filter(|code| !code.is_blank()) {
             Some(code) => Ok(ValidatedCallback {

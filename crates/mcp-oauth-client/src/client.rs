@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{es256::Es256Key, issuer::Issuer, secret::Secret, time::Timestamp};
+use crate::{
+    es256::Es256Key, issuer::Issuer, recovery::Recovery, report::Actor, secret::Secret,
+    time::Timestamp,
+};
 
 /// A client identifier (RFC 6749 §2.2). Never empty or blank: those are no client id at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +104,20 @@ pub enum RegistrationKind {
     Dynamic,
     /// Typed in by the user.
     Manual,
+}
+
+impl RegistrationKind {
+    /// What to do when the authorization server does not know the client (`invalid_client`,
+    /// RFC 6749 §5.2): only a client of our own making can be made again.
+    pub(crate) fn recovery_if_unknown(self) -> Recovery {
+        match self {
+            Self::Dynamic => Recovery::Reregister,
+            Self::Manual => Recovery::Reconfigure { who: Actor::You },
+            Self::Preregistered | Self::MetadataDocument => {
+                Recovery::Reconfigure { who: Actor::Admin }
+            }
+        }
+    }
 }
 
 /// Our client identity at one issuer, for one redirect URI.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::url_policy::{UrlError, UrlPolicy};
+use crate::url_policy::{UrlError, UrlPolicy, shorten};
 
 /// An authorization server's issuer identifier (RFC 8414 §2), kept and compared byte for byte:
 /// case, default ports and trailing slashes all count (RFC 9207 §2.4).
@@ -18,7 +18,7 @@ impl Issuer {
     pub fn parse(text: &str, policy: UrlPolicy) -> Result<Self, UrlError> {
         let endpoint = policy.endpoint(text)?;
         if endpoint.url().query().is_some() {
-            return Err(UrlError::NotAUrl(text.to_owned()));
+            return Err(UrlError::NotAUrl(shorten(text)));
         }
         Ok(Self(text.to_owned()))
     }

@@ -19,11 +19,21 @@ pub(crate) enum NotAnObject {
     /// It is JSON, but not an object.
     #[error("the answer is JSON, but not an object")]
     NotObject,
+    /// No document of the protocol is this large.
+    #[error("the answer is larger than the {} KiB that are read", MOST_BYTES / 1024)]
+    TooLarge,
 }
 
+/// Most bytes of a document. Transports bound what they read as well, per leg; this holds whatever
+/// they do.
+pub(crate) const MOST_BYTES: usize = 256 * 1024;
+
 /// Reads a body as a JSON object. The content type is a hint only, since many servers get it
-/// wrong; nesting is bounded by the parser.
+/// wrong; size is bounded here, nesting by the parser.
 pub(crate) fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, NotAnObject> {
+    if body.len() > MOST_BYTES {
+        return Err(NotAnObject::TooLarge);
+    }
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(NotAnObject::NotObject),

@@ -54,7 +54,7 @@ pub mod url_policy;
 pub mod well_known;
 
 pub use access_token::{AccessToken, Unpresentable};
-pub use authorization::{FLOW_LIFETIME, PendingAuthorization, Target};
+pub use authorization::{FLOW_LIFETIME, OtherIssuer, PendingAuthorization, Target};
 pub use cache::MetadataCache;
 pub use callback::{CallbackError, CallbackQuery, ValidatedCallback};
 pub use challenge::{Challenge, Challenges};

@@ -55,6 +55,19 @@ impl OAuthError {
     }
 }
 
+impl OAuthError {
+    /// What a sentence about a refusal ends with: the server's words and the code, or the code.
+    pub(crate) fn because(&self) -> String {
+        match &self.description {
+            Some(description) => {
+                let words = description.trim_end_matches('.');
+                format!(": {words} ({})", self.code)
+            }
+            None => format!(" ({})", self.code),
+        }
+    }
+}
+
 impl std::fmt::Display for OAuthError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.description {

@@ -57,6 +57,8 @@ pub(crate) enum Verdict {
     Open,
     /// A page for people answers.
     Page,
+    /// A bot filter answers in the server's place.
+    Filtered,
     /// The server is in trouble.
     Trouble,
 }
@@ -69,11 +71,18 @@ pub(crate) fn verdict(response: &Response, challenges: &Challenges) -> Verdict {
         Verdict::Protected
     } else if response.status().is_server_error() || status == 429 {
         Verdict::Trouble
+    } else if is_bot_filter(response) {
+        Verdict::Filtered
     } else if json::is_html(response.headers(), response.body()) {
         Verdict::Page
     } else {
         Verdict::Open
     }
+}
+
+/// Whether a bot filter in front of the server stopped the request: it names itself in a header.
+pub(crate) fn is_bot_filter(response: &Response) -> bool {
+    response.headers().contains_key("cf-mitigated")
 }
 
 /// Ends the session that the probe opened, if it did (MCP Streamable HTTP, Session Management).

@@ -112,6 +112,9 @@ pub fn given(
 /// the server advertises it, does not exclude public clients, and our document has an address.
 fn metadata_document(server: &AuthorizationServer, settings: &Settings) -> Option<Registration> {
     let url = settings.client_metadata_url.as_ref()?;
+    if !may_be_client_id(url) {
+        return None;
+    }
     let public =
         server.token_auth_methods.is_none() || server.lists_auth_method(ClientAuthMethod::None);
     if !server.client_id_metadata_documents || !public {
@@ -127,6 +130,17 @@ fn metadata_document(server: &AuthorizationServer, settings: &Settings) -> Optio
         auth_method: ClientAuthMethod::None,
         redirect_uri: settings.redirect_uri.clone(),
     })
+}
+
+/// Whether a URL may be a client id (Client ID Metadata Document §3): https with a path, and no
+/// dot segments, fragment or credentials.
+fn may_be_client_id(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else {
+        return false;
+    };
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    // A parser takes dot segments out, so what is left would be another text.
+    url.scheme() == "https" && url.path() != "/" && plain && url.as_str() == text
 }
 
 /// The method for a client with a secret where nobody said which.
@@ -204,7 +218,7 @@ pub fn request(
 #[non_exhaustive]
 pub enum RegistrationError {
     /// No usable answer came.
-    #[error("{host} could not be asked to register: {source}")]
+    #[error("this app could not be registered: {source}")]
     Transport {
         /// The registration endpoint's host.
         host: String,
@@ -221,8 +235,20 @@ pub enum RegistrationError {
         /// How long to wait, if it said.
         after: Option<std::time::Duration>,
     },
+    /// The server has no registration endpoint; nothing was sent.
+    #[error("{host} does not register apps by itself: a client id must be entered")]
+    NotOffered {
+        /// The issuer's host.
+        host: String,
+    },
+    /// The server wanted to send the request elsewhere.
+    #[error("{host} wanted to redirect the registration; it was not followed")]
+    Redirected {
+        /// The registration endpoint's host.
+        host: String,
+    },
     /// The server refused to register us (RFC 7591 §3.2.2).
-    #[error("{host} refused to register this app{}", .error.as_ref().map(|e| format!(": {e}")).unwrap_or_default())]
+    #[error("{host} refused to register this app{}", refusal(*.status, .error.as_ref()))]
     Refused {
         /// The registration endpoint's host.
         host: String,
@@ -232,13 +258,23 @@ pub enum RegistrationError {
         error: Option<OAuthError>,
     },
     /// The answer is no registration.
-    #[error("{host} answered the registration with something that is none: {what}")]
+    #[error("the answer of {host} to the registration cannot be used: {what}")]
     NotUnderstood {
         /// The registration endpoint's host.
         host: String,
         /// What is wrong with it.
         what: String,
+        /// Whether it may be a page in between, which goes away by itself.
+        temporary: bool,
     },
+}
+
+/// What a refusal says, or at least its status.
+fn refusal(status: u16, error: Option<&OAuthError>) -> String {
+    match error {
+        Some(error) => error.because(),
+        None => format!(" (status {status})"),
+    }
 }
 
 impl RegistrationError {
@@ -248,7 +284,13 @@ impl RegistrationError {
             Self::Transport { source, .. } => crate::driver::transport_recovery(source),
             Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
             // A refused registration leaves the way of a client id that somebody enters.
-            Self::Refused { .. } => Recovery::Reconfigure { who: Actor::You },
+            Self::Refused { .. } | Self::NotOffered { .. } => {
+                Recovery::Reconfigure { who: Actor::You }
+            }
+            Self::Redirected { .. } => Recovery::Refuse,
+            Self::NotUnderstood {
+                temporary: true, ..
+            } => Recovery::Retry { after: None },
             Self::NotUnderstood { .. } => Recovery::Reconfigure { who: Actor::Vendor },
         }
     }
@@ -275,6 +317,9 @@ pub fn process(
             after: crate::driver::retry_after(response.headers()),
         });
     }
+    if status.is_redirection() {
+        return Err(RegistrationError::Redirected { host });
+    }
     let body = json::object(response.headers(), response.body());
     if !status.is_success() {
         return Err(RegistrationError::Refused {
@@ -286,8 +331,13 @@ pub fn process(
     let not_understood = |what: String| RegistrationError::NotUnderstood {
         host: host.clone(),
         what,
+        temporary: false,
     };
-    let body = body.map_err(|error| not_understood(error.to_string()))?;
+    let body = body.map_err(|error| RegistrationError::NotUnderstood {
+        host: host.clone(),
+        what: error.to_string(),
+        temporary: error == json::NotAnObject::Html,
+    })?;
     if let Some(error) = OAuthError::from_json(&body) {
         return Err(RegistrationError::Refused {
             host,

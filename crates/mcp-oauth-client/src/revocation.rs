@@ -53,7 +53,7 @@ pub enum Revocation {
 #[non_exhaustive]
 pub enum RevocationError {
     /// No usable answer came.
-    #[error("{host} could not be asked to revoke: {source}")]
+    #[error("the access could not be revoked: {source}")]
     Transport {
         /// The revocation endpoint's host.
         host: String,
@@ -70,8 +70,14 @@ pub enum RevocationError {
         /// How long to wait, if it said.
         after: Option<Duration>,
     },
+    /// The server wanted to send the request with its credentials elsewhere.
+    #[error("{host} wanted to redirect a request that carries credentials; nothing was sent on")]
+    Redirected {
+        /// The revocation endpoint's host.
+        host: String,
+    },
     /// The server refused to revoke.
-    #[error("{host} refused to revoke (status {status}{})", .error.as_ref().map(|e| format!(", {e}")).unwrap_or_default())]
+    #[error("{}", refusal(.host, *.status, .error.as_ref()))]
     Refused {
         /// The revocation endpoint's host.
         host: String,
@@ -82,12 +88,23 @@ pub enum RevocationError {
     },
 }
 
+fn refusal(host: &str, status: u16, error: Option<&OAuthError>) -> String {
+    match error {
+        Some(error) if error.is("unsupported_token_type") => {
+            format!("{host} cannot revoke tokens of this kind")
+        }
+        Some(error) => format!("{host} refused to revoke (status {status}, {error})"),
+        None => format!("{host} refused to revoke (status {status})"),
+    }
+}
+
 impl RevocationError {
     /// What to do about it.
     pub fn recovery(&self) -> Recovery {
         match self {
             Self::Transport { source, .. } => crate::driver::transport_recovery(source),
             Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
+            Self::Redirected { .. } => Recovery::Refuse,
             Self::Refused { .. } => Recovery::Reconfigure { who: Actor::Vendor },
         }
     }
@@ -123,6 +140,11 @@ pub fn process(host: &str, response: &Response) -> Result<(), RevocationError> {
             host: host.to_owned(),
             status: status.as_u16(),
             after: crate::driver::retry_after(response.headers()),
+        });
+    }
+    if status.is_redirection() {
+        return Err(RevocationError::Redirected {
+            host: host.to_owned(),
         });
     }
     let body = json::object(response.headers(), response.body());

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use crate::json::showable;
+
 /// Which schemes and hosts an endpoint may have. This judges the URL's text; the transport judges
 /// the address it resolves to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +67,7 @@ impl UrlPolicy {
                     return Err(UrlError::NotHttps(shorten(text)));
                 }
             }
-            other => return Err(UrlError::Scheme(other.to_owned())),
+            other => return Err(UrlError::Scheme(shorten(other))),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlError::Userinfo);
@@ -90,12 +92,9 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().filter(|c| !c.is_control()).take(120).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+/// A URL from outside, fit to show in a sentence.
+pub(crate) fn shorten(text: &str) -> String {
+    showable(text, 120)
 }
 
 /// A URL that a request may be sent to or a browser may be sent to: checked by [`UrlPolicy`].

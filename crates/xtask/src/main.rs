@@ -8,6 +8,7 @@
 mod bench;
 mod conformance;
 mod dist;
+mod fuzz;
 mod lighthouse;
 mod node;
 mod parts;
@@ -31,6 +32,7 @@ Tasks:
   run    build the UI and the server, then start it (with the demo provider unless configured)
   test   everything a change must pass
   dist   make the release binary with the UI inside, in dist/
+  fuzz   run the parsers of documents from outside on random bytes (needs a nightly compiler)
   shots  take pictures of the real pages
   bench  measure what the parts cost
   lighthouse
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::main(&args),
         Some("conformance") => conformance::main(&args),
         Some("lighthouse") => lighthouse::main(&args),
+        Some("fuzz") => fuzz::main(&args),
         Some("shots") => shots::main(&args),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");

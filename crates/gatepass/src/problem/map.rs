@@ -5,7 +5,7 @@ use gatepass_chat::ModelError;
 use gatepass_connections::{CustodyError, FlowError, StoreError};
 use gatepass_mcp::{HeaderError, McpError, TokenSourceError};
 use mcp_oauth_client::{
-    Actor, CallbackError, DiscoveryError, Failed, Recovery, RegistrationError, RegistrationKind,
+    Actor, CallbackError, DiscoveryError, Failed, OtherIssuer, Recovery, RegistrationError,
     TokenError, TransportError, TransportFailure, UrlError,
 };
 
@@ -107,9 +107,14 @@ impl From<Failed<RegistrationError>> for Problem {
     }
 }
 
-/// A callback that may not be used; `client` is where the flow's client came from, which decides
-/// who can mend it.
-pub fn callback(error: &CallbackError, client: RegistrationKind) -> Problem {
+impl From<OtherIssuer> for Problem {
+    fn from(error: OtherIssuer) -> Self {
+        Self::new(Kind::ClientRequired, sentence(&error)).with_action(action(error.recovery()))
+    }
+}
+
+/// A callback that may not be used.
+pub fn callback(error: &CallbackError) -> Problem {
     let (kind, action) = match error {
         CallbackError::Expired => (Kind::FlowExpired, Action::Authorize),
         CallbackError::StateMissing | CallbackError::StateMismatch => {
@@ -124,22 +129,9 @@ pub fn callback(error: &CallbackError, client: RegistrationKind) -> Problem {
         CallbackError::Declined { error: oauth, .. } if oauth.is("access_denied") => {
             (Kind::AccessDenied, Action::Authorize)
         }
-        CallbackError::Declined { .. } => match error.recovery() {
-            Recovery::Reregister => (Kind::AuthorizationFailed, mend_client(client)),
-            recovery => (Kind::AuthorizationFailed, action(recovery)),
-        },
         _ => (Kind::AuthorizationFailed, action(error.recovery())),
     };
     Problem::new(kind, sentence(error)).with_action(action)
-}
-
-/// Who can mend a client that its issuer does not know.
-fn mend_client(client: RegistrationKind) -> Action {
-    match client {
-        RegistrationKind::Manual => Action::EnterClient,
-        RegistrationKind::Dynamic => Action::Authorize,
-        RegistrationKind::Preregistered | RegistrationKind::MetadataDocument => Action::AskAdmin,
-    }
 }
 
 /// A code that brought no tokens. The code is spent, so trying again means signing in again.

@@ -11,7 +11,7 @@ use axum::{
     response::Response,
 };
 use gatepass_connections::{CustodyError, FlowError, FlowId, FlowOutcome, Owner, SealedConnection};
-use mcp_oauth_client::{CallbackQuery, Connection, Recovery, Registration, RegistrationKind};
+use mcp_oauth_client::{CallbackError, CallbackQuery, Connection, Recovery, Registration};
 
 use crate::{
     app::App,
@@ -63,7 +63,7 @@ pub async fn callback(
     let query = match CallbackQuery::parse(&query.unwrap_or_default()) {
         Ok(query) => query,
         Err(error) => {
-            let problem = map::callback(&error, RegistrationKind::Dynamic);
+            let problem = map::callback(&error);
             return page(None, &Ending::Failed(&problem));
         }
     };
@@ -107,10 +107,7 @@ pub async fn callback(
 /// A callback that belongs to no flow of this browser.
 fn stranger(query: &CallbackQuery) -> Problem {
     match query.state() {
-        None => map::callback(
-            &mcp_oauth_client::CallbackError::StateMissing,
-            RegistrationKind::Dynamic,
-        ),
+        None => map::callback(&CallbackError::StateMissing),
         Some(_) => Problem::new(
             Kind::FlowNotFound,
             "This browser does not know the sign-in: it was finished before, took longer than \
@@ -169,7 +166,7 @@ async fn exchange(
         Ok(validated) => validated,
         Err(error) => {
             mend(app, &registration, error.recovery()).await;
-            return Err(map::callback(&error, registration.kind));
+            return Err(map::callback(&error));
         }
     };
     let connection = match app.auth.exchange(validated).await {
@@ -236,7 +233,6 @@ async fn withdraw(app: &App, connection: &Connection) {
 /// makes a new one.
 async fn mend(app: &App, registration: &Registration, recovery: Recovery) {
     if recovery == Recovery::Reregister
-        && registration.kind == RegistrationKind::Dynamic
         && let Err(error) = app.registrations.forget(registration).await
     {
         tracing::warn!(%error, "a dead registration could not be forgotten");

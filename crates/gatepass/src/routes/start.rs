@@ -153,7 +153,7 @@ pub async fn start(
         scopes,
         binding: protected.binding,
     };
-    let (mut url, pending) = app.auth.begin(target, &issuer, chosen.registration);
+    let (mut url, pending) = app.auth.begin(target, &issuer, chosen.registration)?;
     if request.account == Some(Account::Another) {
         url = for_another_account(&url, &issuer);
     }

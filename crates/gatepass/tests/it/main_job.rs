@@ -198,7 +198,7 @@ async fn a_withdrawn_grant_asks_to_sign_in_again_wherever_it_is_noticed() {
         .post(CALL, &call(&url, &connection, "calculate", &sum))
         .await;
     let port = app.demo().address().port().to_string();
-    assert_snapshot!(problem(response).await.replace(&port, "PORT"), @"401 /problems/reauthorize authorize: The sign-in has ended: localhost:PORT ended the sign-in (invalid_grant (the grant is revoked)). Sign in again.");
+    assert_snapshot!(problem(response).await.replace(&port, "PORT"), @"401 /problems/reauthorize authorize: The sign-in has ended: localhost:PORT ended the sign-in: the grant is revoked (invalid_grant). Sign in again.");
     let servers = json!([{ "name": "Notes", "url": url, "connection": connection }]);
     let (_, heard) = chat(&browser, "what is 1+1", &servers).await;
     let asked = of(&heard, "data-authorization");

@@ -63,8 +63,14 @@ fn discoveries() {
             after: Some(Duration::from_secs(7)),
         },
         DiscoveryError::NotMcp { host: host() },
-        DiscoveryError::NoResourceMetadata { host: host() },
-        DiscoveryError::NoServerMetadata { host: host() },
+        DiscoveryError::NoResourceMetadata {
+            host: host(),
+            instead: None,
+        },
+        DiscoveryError::NoServerMetadata {
+            host: host(),
+            instead: Some("status 403".to_owned()),
+        },
         metadata(MetadataError::NoS256),
         metadata(MetadataError::Missing("token_endpoint")),
     ]
@@ -79,7 +85,7 @@ fn discoveries() {
     502 server-failing Retry: mcp.example answered with an error of its own (status 503).
     422 not-an-mcp-server None: mcp.example answered with a web page: there is no MCP server at this address.
     502 discovery-failed AskAdmin: mcp.example asks for a sign-in but does not say where: it publishes no OAuth metadata.
-    502 discovery-failed AskAdmin: The authorization server mcp.example publishes no metadata where it should.
+    502 discovery-failed AskAdmin: The authorization server mcp.example publishes no metadata where it should (status 403).
     502 discovery-failed AskAdmin: The metadata of the authorization server as.example cannot be used: the authorization server does not say that it supports PKCE with S256.
     502 discovery-failed AskAdmin: The metadata of the authorization server as.example cannot be used: the document has no `token_endpoint`.
     ");
@@ -101,6 +107,7 @@ fn registrations() {
         RegistrationError::NotUnderstood {
             host: host(),
             what: "it has no client_id".to_owned(),
+            temporary: false,
         },
     ]
     .into_iter()
@@ -108,8 +115,8 @@ fn registrations() {
     .collect();
     assert_snapshot!(rows.join("\n"), @r"
     502 server-failing Retry: mcp.example cannot register clients right now (status 503).
-    422 client-required EnterClient: mcp.example refused to register this app: invalid_redirect_uri.
-    422 client-required EnterClient: mcp.example answered the registration with something that is none: it has no client_id.
+    422 client-required EnterClient: mcp.example refused to register this app (invalid_redirect_uri).
+    422 client-required EnterClient: The answer of mcp.example to the registration cannot be used: it has no client_id.
     ");
 }
 
@@ -119,6 +126,7 @@ fn callbacks() {
     let declined = |code, text| CallbackError::Declined {
         issuer: issuer(),
         error: OAuthError::new(code, text),
+        client: RegistrationKind::Manual,
     };
     let rows: Vec<_> = [
         CallbackError::Expired,
@@ -135,7 +143,7 @@ fn callbacks() {
         declined("invalid_scope", None),
     ]
     .iter()
-    .map(|error| row(&map::callback(error, RegistrationKind::Manual)))
+    .map(|error| row(&map::callback(error)))
     .collect();
     assert_snapshot!(rows.join("\n"), @r"
     410 flow-expired Authorize: The sign-in took longer than ten minutes and has expired; start it again.

@@ -22,8 +22,9 @@ use crate::{
 /// What one candidate URL gave.
 pub(super) enum Candidate<T> {
     Found(T),
-    /// Not there, or nothing usable: the next one is tried.
-    Miss,
+    /// Not there, or nothing usable: the next one is tried. Says what came if it was not a plain
+    /// “not found”, since that may be the real cause: a login wall, a bot filter.
+    Miss(Option<String>),
     /// There, but breaks a rule.
     Invalid(MetadataError),
     /// Not looked at.
@@ -105,7 +106,7 @@ impl AuthClient {
                         self.cache.keep(&get(url), &response, now);
                     }
                 }
-                (Candidate::Miss, Some(response)) if cache::is_absence(&response) => {
+                (Candidate::Miss(_), Some(response)) if cache::is_absence(&response) => {
                     absent.push((url, cache::absence(&response)));
                 }
                 _ => self.cache.forget(&get(url)),
@@ -126,10 +127,11 @@ impl AuthClient {
 }
 
 /// The first candidate that decides: a valid document, or one that breaks a security rule. What
-/// merely failed is remembered as the cause.
+/// merely failed is remembered as the cause, and what came instead of a document in `instead`.
 pub(super) fn pick<T>(
     candidates: Vec<Candidate<T>>,
     first_cause: &mut Option<DiscoveryError>,
+    instead: &mut Option<String>,
     error: impl Fn(MetadataError) -> DiscoveryError,
 ) -> Option<Result<T, DiscoveryError>> {
     for candidate in candidates {
@@ -142,7 +144,8 @@ pub(super) fn pick<T>(
             Candidate::Trouble(trouble) => {
                 first_cause.get_or_insert(trouble);
             }
-            Candidate::Miss | Candidate::Unknown => {}
+            Candidate::Miss(what) => *instead = instead.take().or(what),
+            Candidate::Unknown => {}
         }
     }
     None
@@ -171,12 +174,17 @@ fn judge<T>(
         });
         return (trouble, Verdict::Failed, None);
     }
+    let miss = |what: Option<String>| (Candidate::Miss(what.clone()), Verdict::Miss, what);
+    if probe::is_bot_filter(&response) {
+        return miss(Some("a bot filter answered".to_owned()));
+    }
     if status.as_u16() != 200 {
-        return (Candidate::Miss, Verdict::Miss, None);
+        let plain = matches!(status.as_u16(), 404 | 405 | 410);
+        return miss((!plain).then(|| format!("status {}", status.as_u16())));
     }
     let document = match json::object(response.headers(), response.body()) {
         Ok(document) => document,
-        Err(error) => return (Candidate::Miss, Verdict::Miss, Some(error.to_string())),
+        Err(error) => return miss(Some(error.to_string())),
     };
     match validate(&document) {
         Ok(found) => (Candidate::Found(found), Verdict::Ok, None),

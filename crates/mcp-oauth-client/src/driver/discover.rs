@@ -8,7 +8,7 @@ use url::Url;
 use super::{
     AuthClient, DiscoveryError, Failed,
     candidates::{Candidate, Freshness, pick},
-    retry_after,
+    finish, retry_after,
 };
 use crate::{
     challenge::{Challenge, Challenges},
@@ -103,7 +103,11 @@ impl AuthClient {
             }
             probe::Verdict::Page => {
                 let host = server.host();
-                Err(Failed::new(DiscoveryError::NotMcp { host }, report))
+                finish(Err(DiscoveryError::NotMcp { host }), report)
+            }
+            probe::Verdict::Filtered => {
+                let host = server.host();
+                finish(Err(DiscoveryError::Filtered { host }), report)
             }
             probe::Verdict::Trouble => {
                 let error = DiscoveryError::Unavailable {
@@ -111,7 +115,7 @@ impl AuthClient {
                     status,
                     after: retry_after(response.headers()),
                 };
-                Err(Failed::new(error, report))
+                finish(Err(error), report)
             }
         }
     }
@@ -208,6 +212,7 @@ impl AuthClient {
         }
         let error = first_cause.unwrap_or(DiscoveryError::NoResourceMetadata {
             host: server.host(),
+            instead: None,
         });
         Err(Failed::new(error, report))
     }
@@ -221,7 +226,7 @@ impl AuthClient {
         freshness: Freshness,
         report: &mut Report,
     ) -> Result<ResourceMetadata, DiscoveryError> {
-        let mut first_cause = None;
+        let (mut first_cause, mut instead) = (None, None);
         if let Some(text) = challenge.and_then(Challenge::resource_metadata) {
             let policy = self.settings.url_policy;
             match self.challenge_url(server, text, policy) {
@@ -230,7 +235,7 @@ impl AuthClient {
                     let candidates = self
                         .resource_candidates(server, &[url], freshness, RULE, report)
                         .await;
-                    match pick(candidates, &mut first_cause, |source| {
+                    match pick(candidates, &mut first_cause, &mut instead, |source| {
                         resource_error(server, source)
                     }) {
                         Some(Ok(metadata)) => return Ok(metadata),
@@ -246,12 +251,13 @@ impl AuthClient {
         let candidates = self
             .resource_candidates(server, &urls, freshness, RULE, report)
             .await;
-        match pick(candidates, &mut first_cause, |source| {
+        match pick(candidates, &mut first_cause, &mut instead, |source| {
             resource_error(server, source)
         }) {
             Some(outcome) => outcome,
             None => Err(first_cause.unwrap_or(DiscoveryError::NoResourceMetadata {
                 host: server.host(),
+                instead,
             })),
         }
     }
@@ -332,11 +338,12 @@ impl AuthClient {
             .await;
         // A document that breaks a rule does not stop the search: the same issuer may serve a
         // right one at the next place. It stays the cause if none does.
-        let mut first_cause = None;
+        let (mut first_cause, mut instead) = (None, None);
         for candidate in candidates {
             match candidate {
                 Candidate::Found(server) => return Ok(server),
-                Candidate::Miss | Candidate::Unknown => {}
+                Candidate::Miss(what) => instead = instead.or(what),
+                Candidate::Unknown => {}
                 Candidate::Invalid(source) => {
                     let host = issuer.host();
                     first_cause.get_or_insert(DiscoveryError::ServerMetadata { host, source });
@@ -348,6 +355,7 @@ impl AuthClient {
         }
         Err(first_cause.unwrap_or(DiscoveryError::NoServerMetadata {
             host: issuer.host(),
+            instead,
         }))
     }
 

@@ -35,11 +35,19 @@ pub enum DiscoveryError {
         /// The host that answered.
         host: String,
     },
+    /// A bot filter in front of the server stops us.
+    #[error("a bot filter in front of {host} does not let this installation through")]
+    Filtered {
+        /// The host that was asked.
+        host: String,
+    },
     /// The server asks for a token but publishes nothing about where to get one.
-    #[error("{host} asks for a sign-in but does not say where: it publishes no OAuth metadata")]
+    #[error("{host} asks for a sign-in but does not say where: it publishes no OAuth metadata{}", noted(.instead.as_deref()))]
     NoResourceMetadata {
         /// The server's host.
         host: String,
+        /// What came where the metadata belongs, if it was not a plain “not found”.
+        instead: Option<String>,
     },
     /// The server's metadata may not be used.
     #[error("the OAuth metadata of {host} cannot be used: {source}")]
@@ -50,10 +58,12 @@ pub enum DiscoveryError {
         source: MetadataError,
     },
     /// The authorization server publishes no metadata.
-    #[error("the authorization server {host} publishes no metadata where it should")]
+    #[error("the authorization server {host} publishes no metadata where it should{}", noted(.instead.as_deref()))]
     NoServerMetadata {
         /// The issuer's host.
         host: String,
+        /// What came where the metadata belongs, if it was not a plain “not found”.
+        instead: Option<String>,
     },
     /// The authorization server's metadata may not be used.
     #[error("the metadata of the authorization server {host} cannot be used: {source}")]
@@ -65,6 +75,10 @@ pub enum DiscoveryError {
     },
 }
 
+fn noted(what: Option<&str>) -> String {
+    what.map(|what| format!(" ({what})")).unwrap_or_default()
+}
+
 impl DiscoveryError {
     /// What to do about it.
     pub fn recovery(&self) -> Recovery {
@@ -72,9 +86,9 @@ impl DiscoveryError {
             Self::Unreachable { source, .. } => transport_recovery(source),
             Self::Unavailable { after, .. } => Recovery::Retry { after: *after },
             Self::NotMcp { .. } => Recovery::Reconfigure { who: Actor::You },
-            Self::NoResourceMetadata { .. } | Self::NoServerMetadata { .. } => {
-                Recovery::Reconfigure { who: Actor::Vendor }
-            }
+            Self::Filtered { .. }
+            | Self::NoResourceMetadata { .. }
+            | Self::NoServerMetadata { .. } => Recovery::Reconfigure { who: Actor::Vendor },
             Self::ResourceMetadata { source, .. } | Self::ServerMetadata { source, .. } => {
                 match source {
                     // An operator can make the one exception there is.

@@ -18,7 +18,7 @@ pub use self::{
 };
 use crate::{
     access_token::AccessToken,
-    authorization::{self, PendingAuthorization, Target},
+    authorization::{self, OtherIssuer, PendingAuthorization, Target},
     cache::MetadataCache,
     callback::ValidatedCallback,
     client::Registration,
@@ -99,7 +99,7 @@ impl AuthClient {
     }
 
     /// Registers at an authorization server (RFC 7591). One registration serves every flow with
-    /// the same issuer and redirect URI: keep it. Fails with `Refused` where the server has no
+    /// the same issuer and redirect URI: keep it. Fails with `NotOffered` where the server has no
     /// registration endpoint.
     pub async fn register(
         &self,
@@ -109,12 +109,7 @@ impl AuthClient {
         let mut report = Report::new();
         let host = server.issuer.host();
         let Some(request) = registration::request(server, scopes, &self.settings) else {
-            let error = RegistrationError::Refused {
-                host,
-                status: 404,
-                error: None,
-            };
-            return Err(Failed::new(error, report));
+            return finish(Err(RegistrationError::NotOffered { host }), report);
         };
         const RULE: &str = "dynamic client registration (RFC 7591 §3)";
         let outcome = match self
@@ -130,13 +125,13 @@ impl AuthClient {
     }
 
     /// Begins a flow: the URL to send the user to, and the record that waits for the callback.
-    /// Nothing is sent.
+    /// Nothing is sent. Fails for a client of another authorization server.
     pub fn begin(
         &self,
         target: Target,
         server: &AuthorizationServer,
         registration: Registration,
-    ) -> (Endpoint, PendingAuthorization) {
+    ) -> Result<(Endpoint, PendingAuthorization), OtherIssuer> {
         authorization::begin(
             target,
             server,

@@ -186,7 +186,11 @@ fn document(
     let body = response.body();
     match json::object(headers, body) {
         Ok(map) => Ok(map),
-        Err(error @ (json::NotAnObject::Empty | json::NotAnObject::Html)) => Err(error),
+        Err(
+            error @ (json::NotAnObject::Empty
+            | json::NotAnObject::Html
+            | json::NotAnObject::TooLarge),
+        ) => Err(error),
         Err(error) => {
             let map: Map<String, Value> = url::form_urlencoded::parse(body)
                 .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))

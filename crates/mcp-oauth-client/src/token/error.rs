@@ -33,7 +33,7 @@ pub enum TokenError {
         host: String,
     },
     /// No usable answer came.
-    #[error("{host} could not be asked for a token: {source}")]
+    #[error("no token could be had: {source}")]
     Transport {
         /// The token endpoint's host.
         host: String,
@@ -51,7 +51,7 @@ pub enum TokenError {
         after: Option<Duration>,
     },
     /// Something that is no token answer came where one belongs: a page for people, garbage.
-    #[error("{host} answered with something that is not a token answer: {what}")]
+    #[error("the token answer of {host} cannot be used: {what}")]
     NotUnderstood {
         /// The token endpoint's host.
         host: String,
@@ -95,19 +95,29 @@ pub enum TokenError {
 }
 
 fn refusal(host: &str, error: &OAuthError, grant: Grant) -> String {
+    let because = error.because();
     match (error.code.as_str(), grant) {
-        ("invalid_grant", Grant::Refresh) => format!("{host} ended the sign-in ({error})"),
-        ("invalid_grant", Grant::Code) => {
-            format!("{host} did not accept the sign-in it had just given ({error})")
+        (code, Grant::Refresh) if grant_ended(code) => format!("{host} ended the sign-in{because}"),
+        (code, Grant::Code) if grant_ended(code) => {
+            format!("{host} did not accept the sign-in it had just given{because}")
         }
         ("invalid_grant", Grant::Assertion | Grant::Exchange) => {
-            format!("{host} does not accept the assertion ({error})")
+            format!("{host} does not accept the assertion{because}")
         }
         ("invalid_client" | "unauthorized_client", _) => {
-            format!("{host} does not accept this app as a client ({error})")
+            format!("{host} does not accept this app as a client{because}")
         }
-        _ => format!("{host} refused to issue a token ({error})"),
+        _ => format!("{host} refused to issue a token{because}"),
     }
+}
+
+/// Whether a code says that a grant is of no use any more: `invalid_grant` (RFC 6749 §5.2), and
+/// what servers in the field say in its place.
+fn grant_ended(code: &str) -> bool {
+    matches!(
+        code,
+        "invalid_grant" | "invalid_code" | "bad_verification_code" | "bad_refresh_token"
+    )
 }
 
 impl TokenError {
@@ -131,14 +141,8 @@ impl TokenError {
                 "invalid_grant" if matches!(grant, Grant::Assertion | Grant::Exchange) => {
                     Recovery::Reconfigure { who: Actor::Admin }
                 }
-                "invalid_grant" => Recovery::Reauthorize,
-                "invalid_client" | "unauthorized_client" => match client {
-                    RegistrationKind::Dynamic => Recovery::Reregister,
-                    RegistrationKind::Manual => Recovery::Reconfigure { who: Actor::You },
-                    RegistrationKind::Preregistered | RegistrationKind::MetadataDocument => {
-                        Recovery::Reconfigure { who: Actor::Admin }
-                    }
-                },
+                code if grant_ended(code) => Recovery::Reauthorize,
+                "invalid_client" | "unauthorized_client" => client.recovery_if_unknown(),
                 "temporarily_unavailable" | "server_error" | "slow_down" => {
                     Recovery::Retry { after: None }
                 }

@@ -1,5 +1,5 @@
 use mcp_oauth_client::{
-    Binding, CallbackError, CallbackQuery, FLOW_LIFETIME, PendingAuthorization, Recovery,
+    Actor, Binding, CallbackError, CallbackQuery, FLOW_LIFETIME, PendingAuthorization, Recovery,
     RegistrationKind, ResourceId, Scopes, Target, ValidatedCallback,
 };
 use proptest::prelude::*;
@@ -32,7 +32,9 @@ fn the_authorization_url_carries_the_whole_request() {
     let server = authorization_server(json!({
         "authorization_endpoint": "https://as.example/authorize?tenant=t%201&scope=stale",
     }));
-    let (url, _) = client.begin(target, &server, registration(RegistrationKind::Dynamic));
+    let (url, _) = client
+        .begin(target, &server, registration(RegistrationKind::Dynamic))
+        .unwrap();
     insta::assert_snapshot!(url.as_str().replace('&', "\n&"), @r"
     https://as.example/authorize?tenant=t+1
     &response_type=code
@@ -56,7 +58,9 @@ fn without_scopes_the_parameter_is_left_out() {
         scopes: Scopes::none(),
     };
     let server = authorization_server(json!({}));
-    let (url, _) = client.begin(target, &server, registration(RegistrationKind::Dynamic));
+    let (url, _) = client
+        .begin(target, &server, registration(RegistrationKind::Dynamic))
+        .unwrap();
     assert!(!url.as_str().contains("scope="));
 }
 
@@ -169,6 +173,7 @@ fn an_unannounced_iss_is_compared_all_the_same_and_may_be_absent() {
         let client = World::new().client();
         client
             .begin(target, &server, registration(RegistrationKind::Dynamic))
+            .unwrap()
             .1
     };
     let answer = |iss: &str| {
@@ -261,6 +266,51 @@ fn a_pending_authorization_survives_being_stored_and_prints_no_secret() {
     let printed = format!("{pending:?}");
     assert!(!printed.contains(pending.verifier.expose()));
     assert!(!printed.contains(pending.state.expose()));
+}
+
+#[test]
+fn a_client_unknown_at_the_sign_in_page_is_mended_by_whoever_gave_it() {
+    for (kind, recovery) in [
+        (RegistrationKind::Dynamic, Recovery::Reregister),
+        (
+            RegistrationKind::Manual,
+            Recovery::Reconfigure { who: Actor::You },
+        ),
+        (
+            RegistrationKind::Preregistered,
+            Recovery::Reconfigure { who: Actor::Admin },
+        ),
+        (
+            RegistrationKind::MetadataDocument,
+            Recovery::Reconfigure { who: Actor::Admin },
+        ),
+    ] {
+        for code in ["invalid_client", "unauthorized_client"] {
+            let pending = begin(&World::new().client(), registration(kind));
+            let state = pending.state.expose();
+            let query = format!("error={code}&state={state}&iss={AS}");
+            let query = CallbackQuery::parse(&query).unwrap();
+            let error = pending.validate(query, NOW).unwrap_err();
+            assert_eq!(error.recovery(), recovery, "{kind:?} {code}");
+        }
+    }
+}
+
+#[test]
+fn a_client_of_one_authorization_server_is_never_used_at_another() {
+    let client = World::new().client();
+    let target = target(Scopes::none());
+    let mut elsewhere = registration(RegistrationKind::Dynamic);
+    elsewhere.issuer = mcp_oauth_client::Issuer::parse(
+        "https://as.example/",
+        mcp_oauth_client::UrlPolicy::HttpsOnly,
+    )
+    .unwrap();
+    let error = client
+        .begin(target, &authorization_server(json!({})), elsewhere)
+        .unwrap_err();
+    assert_eq!(error.recovery(), Recovery::Refuse);
+    insta::assert_snapshot!(error, @"a client of https://as.example/ is not used at https://as.example");
 }
 
 proptest! {

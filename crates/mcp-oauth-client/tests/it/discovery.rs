@@ -24,7 +24,10 @@ async fn failure(world: &std::sync::Arc<World>) -> (String, Recovery, DiscoveryE
     let recovery = failed.recovery();
     let (error, report) = failed.into_parts();
     assert_eq!(report.summary.as_deref(), Some(error.to_string().as_str()));
-    assert_eq!(report.actor, Some(recovery.actor()));
+    assert_eq!(
+        report.actor,
+        Some(mcp_oauth_client::Recoverable::actor(&error))
+    );
     (error.to_string(), recovery, error)
 }
 
@@ -424,4 +427,48 @@ async fn an_observer_is_told_of_each_request_when_it_begins_and_how_it_was_judge
         ]
     );
     assert_eq!(found.report.steps.len(), 4, "and the report is the same");
+}
+
+#[tokio::test]
+async fn what_hides_the_metadata_is_told_and_not_the_last_not_found() {
+    let world = World::well_behaved();
+    world.text(OAUTH, 403, "text/html", "<html>blocked</html>");
+    let (sentence, _, _) = failure(&world).await;
+    insta::assert_snapshot!(sentence, @"the authorization server as.example publishes no metadata where it should (status 403)");
+
+    let world = World::new();
+    world.challenge("Bearer");
+    world.text(PRM_PATH, 401, "text/plain", "");
+    let (sentence, _, _) = failure(&world).await;
+    insta::assert_snapshot!(sentence, @"mcp.example asks for a sign-in but does not say where: it publishes no OAuth metadata (status 401)");
+
+    let world = World::new();
+    world.challenge("Bearer");
+    world.text(PRM_PATH, 200, "text/html", "<!doctype html><p>App");
+    let (sentence, _, _) = failure(&world).await;
+    insta::assert_snapshot!(sentence, @"mcp.example asks for a sign-in but does not say where: it publishes no OAuth metadata (an HTML page came instead of JSON)");
+}
+
+#[tokio::test]
+async fn a_bot_filter_is_named_as_such() {
+    let filter = || {
+        Reply::Answer(
+            http::Response::builder()
+                .status(403)
+                .header("cf-mitigated", "challenge")
+                .header("content-type", "text/html")
+                .body(bytes::Bytes::from_static(b"<!doctype html>Just a moment"))
+                .unwrap(),
+        )
+    };
+    let world = World::new();
+    world.on(PROBE, filter);
+    let (sentence, recovery, _) = failure(&world).await;
+    insta::assert_snapshot!(sentence, @"a bot filter in front of mcp.example does not let this installation through");
+    assert_eq!(recovery, Recovery::Reconfigure { who: Actor::Vendor });
+
+    let world = World::well_behaved();
+    world.on(OAUTH, filter);
+    let (sentence, _, _) = failure(&world).await;
+    insta::assert_snapshot!(sentence, @"the authorization server as.example publishes no metadata where it should (a bot filter answered)");
 }

@@ -29,7 +29,9 @@ fn begin_bound(client: &AuthClient, binding: Binding) -> (String, PendingAuthori
     let server =
         authorization_server(json!({"dpop_signing_alg_values_supported": ["RS256", "ES256"]}));
     let registration = registration(RegistrationKind::Dynamic);
-    let (url, pending) = client.begin(target(binding), &server, registration);
+    let (url, pending) = client
+        .begin(target(binding), &server, registration)
+        .unwrap();
     (url.to_string(), pending)
 }
 
@@ -105,10 +107,14 @@ async fn nothing_is_proved_where_nobody_asks_for_it() {
     // The resource would take bound tokens, the authorization server says nothing of them.
     let server = authorization_server(json!({}));
     let registration = registration(RegistrationKind::Dynamic);
-    let (_, pending) = client.begin(target(Binding::Offered), &server, registration.clone());
+    let (_, pending) = client
+        .begin(target(Binding::Offered), &server, registration.clone())
+        .unwrap();
     assert!(pending.dpop_key.is_none());
     // What the resource demands is tried all the same.
-    let (_, pending) = client.begin(target(Binding::Required), &server, registration);
+    let (_, pending) = client
+        .begin(target(Binding::Required), &server, registration)
+        .unwrap();
     assert!(pending.dpop_key.is_some());
 }
 

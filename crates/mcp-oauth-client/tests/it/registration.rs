@@ -148,7 +148,7 @@ async fn a_refusal_says_why_and_leaves_the_way_of_entering_a_client() {
         .register(&server, &Scopes::none())
         .await
         .unwrap_err();
-    insta::assert_snapshot!(failed.to_string(), @"as.example refused to register this app: invalid_redirect_uri (host not trusted)");
+    insta::assert_snapshot!(failed.to_string(), @"as.example refused to register this app: host not trusted (invalid_redirect_uri)");
     assert_eq!(failed.recovery(), Recovery::Reconfigure { who: Actor::You });
     assert_eq!(failed.report().steps[0].status, Some(403));
 
@@ -159,6 +159,34 @@ async fn a_refusal_says_why_and_leaves_the_way_of_entering_a_client() {
         .await
         .unwrap_err();
     assert!(failed.recovery().is_temporary());
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_reason_is_told_by_its_status() {
+    let world = World::new();
+    world.text(REGISTER, 403, "text/html", "<html>no</html>");
+    let server = authorization_server(json!({}));
+    let client = world.client();
+    let failed = client.register(&server, &Scopes::none()).await.unwrap_err();
+    insta::assert_snapshot!(failed, @"as.example refused to register this app (status 403)");
+}
+
+#[tokio::test]
+async fn a_registration_is_not_sent_on_and_not_sent_where_there_is_no_place_for_it() {
+    let world = World::new();
+    world.text(REGISTER, 307, "text/plain", "");
+    let server = authorization_server(json!({}));
+    let client = world.client();
+    let failed = client.register(&server, &Scopes::none()).await.unwrap_err();
+    assert_eq!(failed.recovery(), Recovery::Refuse);
+    insta::assert_snapshot!(failed, @"as.example wanted to redirect the registration; it was not followed");
+
+    let server = authorization_server(json!({"registration_endpoint": null}));
+    let before = world.seen().len();
+    let failed = client.register(&server, &Scopes::none()).await.unwrap_err();
+    assert_eq!(failed.recovery(), Recovery::Reconfigure { who: Actor::You });
+    assert_eq!(world.seen().len(), before);
+    insta::assert_snapshot!(failed, @"as.example does not register apps by itself: a client id must be entered");
 }
 
 #[test]
@@ -208,6 +236,27 @@ fn the_ladder_goes_from_preregistered_to_asking() {
         ladder(&blank, None, &settings),
         Rung::ClientRequired
     ));
+}
+
+#[test]
+fn a_document_is_only_used_at_a_url_that_may_be_a_client_id() {
+    let server = authorization_server(json!({"client_id_metadata_document_supported": true}));
+    for (url, used) in [
+        ("https://app.example/oauth/client-metadata.json", true),
+        ("https://app.example:8443/client", true),
+        ("http://localhost:4283/oauth/client-metadata.json", false),
+        ("https://app.example", false),
+        ("https://app.example/", false),
+        ("https://app.example/a/../client.json", false),
+        ("https://app.example/client.json#x", false),
+        ("https://user@app.example/client.json", false),
+        ("client.json", false),
+    ] {
+        let mut settings = settings();
+        settings.client_metadata_url = Some(url.to_owned());
+        let rung = ladder(&server, None, &settings);
+        assert_eq!(matches!(rung, Rung::Ready(_)), used, "{url}");
+    }
 }
 
 #[test]

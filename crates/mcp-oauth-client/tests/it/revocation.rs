@@ -84,3 +84,30 @@ async fn a_server_without_revocation_is_not_asked() {
     assert_eq!(outcome, Revocation::NotOffered);
     assert_eq!(world.seen().len(), before);
 }
+
+#[tokio::test]
+async fn a_server_that_revokes_neither_kind_of_token_is_told_by_its_kind() {
+    let world = World::new();
+    let connection = connected(&world).await;
+    world.text(
+        REVOKE,
+        400,
+        "application/json",
+        r#"{"error":"unsupported_token_type"}"#,
+    );
+    let failed = world.client().revoke(&connection).await.unwrap_err();
+    assert!(failed.error().is_unsupported_token_type());
+    insta::assert_snapshot!(failed, @"as.example cannot revoke tokens of this kind");
+    let sent = world.lines().iter().filter(|line| *line == REVOKE).count();
+    assert_eq!(sent, 2, "the access token is tried after the refresh token");
+}
+
+#[tokio::test]
+async fn a_revocation_is_not_sent_on() {
+    let world = World::new();
+    let connection = connected(&world).await;
+    world.text(REVOKE, 308, "text/plain", "");
+    let failed = world.client().revoke(&connection).await.unwrap_err();
+    assert_eq!(failed.recovery(), Recovery::Refuse);
+    insta::assert_snapshot!(failed, @"as.example wanted to redirect a request that carries credentials; nothing was sent on");
+}

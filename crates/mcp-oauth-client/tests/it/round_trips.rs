@@ -84,7 +84,9 @@ fn send_off(client: &AuthClient, found: &ProtectedServer, registration: Registra
         scopes: found.scopes_at(&found.authorization_server),
         binding: Binding::Bearer,
     };
-    let (url, _) = client.begin(target, &found.authorization_server, registration);
+    let (url, _) = client
+        .begin(target, &found.authorization_server, registration)
+        .unwrap();
     url.to_string()
 }
 
@@ -191,7 +193,9 @@ async fn the_whole_flow_from_nothing_to_tokens_takes_five_rounds() {
         scopes: Scopes::none(),
         binding: found.binding,
     };
-    let (_, pending) = client.begin(target, &found.authorization_server, registration);
+    let (_, pending) = client
+        .begin(target, &found.authorization_server, registration)
+        .unwrap();
     let callback = pending.clone().validate(answer_to(&pending), NOW).unwrap();
     client.exchange(callback).await.unwrap();
     assert_eq!(rounds.counted().0, 5);

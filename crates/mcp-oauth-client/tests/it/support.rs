@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 use mcp_oauth_client::{
     AuthClient, AuthorizationServer, Binding, BoxFuture, CallbackQuery, ClientAuthMethod, ClientId,
-    Clock, Connection, Issuer, Leg, PendingAuthorization, Random, Registration, RegistrationKind,
-    Request, ResourceId, Response, Scopes, Secret, ServerUrl, Settings, Target, Timestamp,
-    Transport, TransportError, TransportFailure, UrlPolicy,
+    Clock, Connection, Issuer, Leg, PendingAuthorization, ProtectedServer, Random, Registration,
+    RegistrationKind, Request, ResourceId, Response, Scopes, Secret, ServerUrl, Settings, Target,
+    Timestamp, Transport, TransportError, TransportFailure, UrlPolicy,
 };
 use serde_json::{Value, json};
 
@@ -174,7 +174,7 @@ impl Transport for World {
         };
         let outcome = match reply.map(|reply| reply()) {
             Some(Reply::Answer(response)) => Ok(response),
-            Some(Reply::Fails(failure)) => Err(TransportError::new(failure, "it failed")),
+            Some(Reply::Fails(failure)) => Err(transport_error(failure, &line)),
             None => Ok(http::Response::builder()
                 .status(404)
                 .body(Bytes::new())
@@ -182,6 +182,33 @@ impl Transport for World {
         };
         Box::pin(async move { outcome })
     }
+}
+
+/// A failure with the sentence that a transport gives it; names the host, as they do.
+fn transport_error(failure: TransportFailure, line: &str) -> TransportError {
+    let host = line.split('/').nth(2).unwrap_or_default();
+    let sentence = match failure {
+        TransportFailure::Refused => format!(
+            "{host} leads to a private address, which this installation does not contact; its operator can allow it"
+        ),
+        TransportFailure::Dns => format!("The host name {host} cannot be found"),
+        TransportFailure::Connect => {
+            format!("{host} refuses connections: nothing is listening there")
+        }
+        TransportFailure::Tls => format!("The certificate of {host} has expired"),
+        TransportFailure::Timeout => format!("{host} did not answer within 10 seconds"),
+        TransportFailure::Broken => {
+            format!("{host} ended the connection in the middle of its answer")
+        }
+        TransportFailure::TooLarge => {
+            format!("{host} answered with more than the 256 KiB that are read")
+        }
+        TransportFailure::Redirect => format!(
+            "{host} wanted to redirect the request to https://evil.example; it was not followed"
+        ),
+        _ => format!("{host} failed"),
+    };
+    TransportError::new(failure, sentence)
 }
 
 /// A clock that stands still.
@@ -274,15 +301,31 @@ pub fn confidential(method: ClientAuthMethod, id: &str, secret: &str) -> Registr
     }
 }
 
-pub fn begin(client: &AuthClient, registration: Registration) -> PendingAuthorization {
-    let target = Target {
+/// What a flow at the usual server asks for.
+pub fn target(scopes: Scopes) -> Target {
+    Target {
         binding: Binding::Bearer,
         server: server(),
         resource: ResourceId::verbatim(MCP),
-        scopes: Scopes::parse("notes:read"),
-    };
+        scopes,
+    }
+}
+
+/// What a flow at a discovered server asks for.
+pub fn target_of(found: &ProtectedServer, scopes: Scopes) -> Target {
+    Target {
+        server: found.server.clone(),
+        resource: found.resource.clone(),
+        binding: found.binding,
+        scopes,
+    }
+}
+
+pub fn begin(client: &AuthClient, registration: Registration) -> PendingAuthorization {
+    let target = target(Scopes::parse("notes:read"));
     client
         .begin(target, &authorization_server(json!({})), registration)
+        .unwrap()
         .1
 }
 

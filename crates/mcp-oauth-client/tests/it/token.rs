@@ -152,7 +152,7 @@ async fn form_encoded_answers_are_understood() {
     let failed = exchange(&world, registration(RegistrationKind::Manual))
         .await
         .unwrap_err();
-    insta::assert_snapshot!(failed.to_string(), @"as.example refused to issue a token (bad_verification_code (The code is incorrect))");
+    insta::assert_snapshot!(failed.to_string(), @"as.example did not accept the sign-in it had just given: The code is incorrect (bad_verification_code)");
 }
 
 #[tokio::test]

@@ -81,7 +81,9 @@ impl House {
             resource: found.resource,
             scopes,
         };
-        let (url, pending) = client.begin(target, &found.authorization_server, registration);
+        let (url, pending) = client
+            .begin(target, &found.authorization_server, registration)
+            .unwrap();
         let back = approve(url.as_str(), Decision::Allow).await.unwrap();
         let query = back.split_once('?').unwrap().1;
         let query = CallbackQuery::parse(query).unwrap();

@@ -322,14 +322,14 @@ async fn token_answers_that_are_none_fail_the_flow_with_their_reason() {
         read.push(scrub(&failure(&browser, &started.flow).await, &site));
     }
     assert_snapshot!(read.join("\n"), @r"
-    502 /problems/token-exchange-failed authorize: SITE did not accept the sign-in it had just given (invalid_grant (too late)).
+    502 /problems/token-exchange-failed authorize: SITE did not accept the sign-in it had just given: too late (invalid_grant).
     502 /problems/token-exchange-failed authorize: SITE did not accept the sign-in it had just given (invalid_grant).
     502 /problems/token-exchange-failed authorize: SITE does not accept this app as a client (invalid_client).
     502 /problems/token-exchange-failed authorize: SITE cannot issue tokens right now (status 503).
-    502 /problems/token-exchange-failed ask-admin: SITE answered with something that is not a token answer: it has no access_token.
+    502 /problems/token-exchange-failed ask-admin: The token answer of SITE cannot be used: it has no access_token.
     502 /problems/token-exchange-failed ask-admin: SITE issued a token of the type “mac”, which is not supported.
-    502 /problems/token-exchange-failed authorize: SITE answered with something that is not a token answer: an HTML page came instead of JSON (status 200).
-    502 /problems/token-exchange-failed authorize: SITE could not be asked for a token: SITE did not answer within 1 second.
+    502 /problems/token-exchange-failed authorize: The token answer of SITE cannot be used: an HTML page came instead of JSON (status 200).
+    502 /problems/token-exchange-failed authorize: No token could be had: SITE did not answer within 1 second.
     ");
 }
 

@@ -98,7 +98,7 @@ async fn only_the_authorization_servers_own_verdict_ends_a_connection() {
     assert_snapshot!(read.join("\n"), @r"
     503 /problems/temporarily-unavailable retry: The sign-in could not be extended right now: SITE cannot issue tokens right now (status 503). Nothing is lost; try again.
     503 /problems/temporarily-unavailable retry: The sign-in could not be extended right now: SITE cannot issue tokens right now (status 429). Nothing is lost; try again.
-    503 /problems/temporarily-unavailable retry: The sign-in could not be extended right now: SITE answered with something that is not a token answer: an HTML page came instead of JSON (status 200). Nothing is lost; try again.
+    503 /problems/temporarily-unavailable retry: The sign-in could not be extended right now: the token answer of SITE cannot be used: an HTML page came instead of JSON (status 200). Nothing is lost; try again.
     503 /problems/temporarily-unavailable retry: The sign-in could not be extended right now: SITE refused to issue a token (temporarily_unavailable). Nothing is lost; try again.
     401 /problems/reauthorize authorize: The sign-in has ended: SITE ended the sign-in (invalid_grant). Sign in again.
     ");
@@ -221,7 +221,7 @@ async fn disconnecting_works_whatever_the_authorization_server_does() {
     read.push(scrub(&answer.to_string(), &site));
     assert_snapshot!(read.join("\n"), @r#"
     {"revoked":false,"reason":"Deleted here. SITE cannot revoke right now (status 503); the revocation will be tried again."}
-    {"revoked":false,"reason":"Deleted here. SITE refused to revoke (status 400, unsupported_token_type): remove the access at SITE."}
+    {"revoked":false,"reason":"Deleted here. SITE cannot revoke tokens of this kind: remove the access at SITE."}
     {"revoked":false,"reason":"Deleted here. SITE refused to revoke (status 401, invalid_client): remove the access at SITE."}
     {"revoked":false,"reason":"Deleted here. SITE offers no revocation: remove the access there."}
     "#);

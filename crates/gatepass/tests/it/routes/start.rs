@@ -167,7 +167,7 @@ async fn a_refused_registration_asks_for_a_client_with_the_real_reason() {
     site.set(REGISTER, json_answer(400, &refusal));
     let read = problem(app.browser().post(START, &popup(&site)).await).await;
     let port = site.origin.rsplit(':').next().unwrap();
-    assert_snapshot!(read.replace(port, "PORT"), @"422 /problems/client-required enter-client: 127.0.0.1:PORT refused to register this app: invalid_redirect_uri (Only example.com).");
+    assert_snapshot!(read.replace(port, "PORT"), @"422 /problems/client-required enter-client: 127.0.0.1:PORT refused to register this app: Only example.com (invalid_redirect_uri).");
 }
 
 #[tokio::test]
