@@ -225,7 +225,6 @@ describe('the main job', () => {
     assert.ok(connection.scopes.includes('notes:write'));
     assert.ok(connection.scopes.includes('notes:read'), 'what was allowed before is kept');
 
-    await app.authorizationCard.getByRole('button', { name: 'Try again' }).click();
     await app.answered(/water the plants/);
     const { toolCalls } = await demo.record();
     assert.equal(toolCalls.at(-1).tool, 'create_note');

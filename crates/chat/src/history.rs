@@ -86,6 +86,14 @@ fn length(message: &ChatMessage) -> usize {
     }
 }
 
+/// The model's own message so far, as it is told again: its rounds and their results.
+pub fn answer(parts: &[Value]) -> Vec<ChatMessage> {
+    parts
+        .split(|part| kind(part) == Some("step-start"))
+        .flat_map(step)
+        .collect()
+}
+
 fn message(message: &Message) -> Vec<ChatMessage> {
     match message.role {
         Role::User => {
@@ -104,11 +112,7 @@ fn message(message: &Message) -> Vec<ChatMessage> {
                 false => ChatMessage::Illustrated { text, pictures },
             }]
         }
-        Role::Assistant => message
-            .parts
-            .split(|part| kind(part) == Some("step-start"))
-            .flat_map(step)
-            .collect(),
+        Role::Assistant => answer(&message.parts),
     }
 }
 
@@ -132,7 +136,7 @@ fn step(parts: &[Value]) -> Vec<ChatMessage> {
                 let is_error = output.get("isError").and_then(Value::as_bool);
                 result_text(output, is_error == Some(true))
             }
-            (None, Some(error)) => error,
+            (None, Some(error)) => call_failed(&error),
             (None, None) => "The call was not finished.".to_owned(),
         };
         calls.push((id.clone(), name, input.unwrap_or_else(|| "{}".to_owned())));
@@ -144,6 +148,11 @@ fn step(parts: &[Value]) -> Vec<ChatMessage> {
     let mut told = vec![ChatMessage::Assistant { text, calls }];
     told.extend(results);
     told
+}
+
+/// What the model is told of a call without a result.
+pub(crate) fn call_failed(why: &str) -> String {
+    format!("The call failed: {why}")
 }
 
 fn kind(part: &Value) -> Option<&str> {

@@ -2,6 +2,7 @@
 //! existing front ends understand it; `data-…` parts are ours.
 
 use gatepass_connections::SealedConnection;
+use mcp_oauth_client::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -132,16 +133,40 @@ pub enum Part {
     },
     /// A server needs the user's consent.
     DataAuthorization {
-        /// The server's URL, so that a later one replaces it.
+        /// The ask's id, so that a later one replaces it.
         id: String,
-        /// `{server, url, reason, scopes, toolCallId?}`.
+        /// What every ask has, and `{url, reason, scopes}`.
         data: Value,
+    },
+    /// A call needs the user's word before it is made.
+    DataApproval {
+        /// The ask's id, so that a later one replaces it.
+        id: String,
+        /// What every ask has, and `{url, tool, title, arguments, reason, definition}`.
+        data: Value,
+    },
+    /// A server asks the user a question.
+    DataElicitation {
+        /// The ask's id, so that a later one replaces it.
+        id: String,
+        /// What every ask has, and `{serverUrl, live, mode, message, requestedSchema?, url?}`.
+        data: Value,
+    },
+    /// The stream ends here because the turn waits for a person.
+    DataWaiting {
+        /// `{runId, deadline}`.
+        data: Value,
+        /// Not part of the message.
+        transient: bool,
     },
     /// Something the user should know.
     DataNotice {
         /// `{server, level, text}`.
         data: Value,
     },
+    /// A part of ours as it was stored.
+    #[serde(untagged)]
+    Stored(Value),
 }
 
 impl Part {
@@ -149,6 +174,14 @@ impl Part {
     pub fn run(id: &str, message: &str) -> Self {
         Self::DataRun {
             data: json!({"runId": id, "messageId": message}),
+            transient: true,
+        }
+    }
+
+    /// The end of the stream of a turn that waits until `deadline`.
+    pub fn waiting(run: &str, deadline: Timestamp) -> Self {
+        Self::DataWaiting {
+            data: json!({"runId": run, "deadline": deadline}),
             transient: true,
         }
     }

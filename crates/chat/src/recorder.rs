@@ -11,6 +11,18 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    /// Goes on with a message as it was stored. What was being written when its turn broke off
+    /// is complete.
+    pub fn of(mut parts: Vec<Value>) -> Self {
+        for part in parts.iter_mut().filter_map(Value::as_object_mut) {
+            if part.get("state").is_some_and(|state| state == "streaming") {
+                part.insert("state".into(), json!("done"));
+                part.shift_remove("id");
+            }
+        }
+        Self { parts }
+    }
+
     /// The message so far.
     pub fn parts(&self) -> &[Value] {
         &self.parts
@@ -78,22 +90,29 @@ impl Recorder {
                 .parts
                 .push(json!({"type": "error", "errorText": error_text})),
             Part::Abort => self.parts.push(json!({"type": "data-aborted", "data": {}})),
-            Part::DataAuthorization { id, .. } => {
-                // Front ends replace the part of the same type and id, and so does the store.
-                let same = |own: &Value| own["type"] == "data-authorization" && own["id"] == **id;
-                let value = serde_json::to_value(part).unwrap_or_default();
-                match self.parts.iter_mut().find(|own| same(own)) {
-                    Some(own) => *own = value,
-                    None => self.parts.push(value),
-                }
-            }
-            Part::DataNotice { .. } => self.parts.extend(serde_json::to_value(part).ok()),
+            Part::DataAuthorization { .. }
+            | Part::DataApproval { .. }
+            | Part::DataElicitation { .. }
+            | Part::DataNotice { .. }
+            | Part::Stored(_) => self.put(serde_json::to_value(part).unwrap_or_default()),
             Part::Start { .. }
             | Part::ToolInputDelta { .. }
             | Part::FinishStep
             | Part::Finish
             | Part::DataRun { .. }
+            | Part::DataWaiting { .. }
             | Part::DataConnection { .. } => {}
+        }
+    }
+
+    /// Takes a part of ours. Front ends replace the part of the same type and id, and so does the
+    /// store.
+    fn put(&mut self, part: Value) {
+        let same = |own: &Value| own.get("id").is_some() && own["id"] == part["id"];
+        let same = |own: &Value| same(own) && own["type"] == part["type"];
+        match self.parts.iter().position(same) {
+            Some(at) => self.parts[at] = part,
+            None => self.parts.push(part),
         }
     }
 

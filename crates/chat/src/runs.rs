@@ -11,7 +11,7 @@ use gatepass_connections::OwnerId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::part::Part;
+use crate::{inbox::Inbox, part::Part};
 
 /// Most runs kept, under way and over; the oldest that is over gives way.
 const MOST_RUNS: usize = 512;
@@ -28,6 +28,7 @@ pub struct Run {
     owner: OwnerId,
     conversation: String,
     cancel: CancellationToken,
+    inbox: Inbox,
     heard: Mutex<Heard>,
     /// How many parts there are, and whether it is over.
     progress: watch::Sender<(usize, bool)>,
@@ -55,9 +56,20 @@ impl Run {
         &self.cancel
     }
 
+    /// Where answers arrive that it waits for.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         self.progress.borrow().1
+    }
+
+    /// Comes when it is over.
+    pub async fn ended(&self) {
+        let mut progress = self.progress.subscribe();
+        let _ = progress.wait_for(|(_, over)| *over).await;
     }
 
     /// Adds a part for every listener.
@@ -141,7 +153,19 @@ fn shortened(part: &Part) -> Option<String> {
 
 /// Ends a run when it goes out of scope, however that comes: with an error that says so, unless
 /// the run has ended by itself.
-pub struct Ending(pub Arc<Run>);
+pub struct Ending(Arc<Run>);
+
+impl Ending {
+    /// Whoever holds this answers for the run's end.
+    pub fn of(run: Arc<Run>) -> Self {
+        Self(run)
+    }
+
+    /// The run.
+    pub fn run(&self) -> &Arc<Run> {
+        &self.0
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -184,9 +208,18 @@ impl Board {
 }
 
 impl Runs {
-    /// Begins a run. Nothing if as many as are kept are all under way.
+    /// Begins a run, or goes on with one that is over here. Nothing if as many as are kept are
+    /// all under way, or the run itself is.
     pub fn begin(&self, id: String, owner: OwnerId, conversation: String) -> Option<Arc<Run>> {
         let mut board = self.board();
+        match board.runs.get(&id) {
+            Some(run) if !run.is_over() => return None,
+            Some(_) => {
+                board.runs.remove(&id);
+                board.order.retain(|own| *own != id);
+            }
+            None => {}
+        }
         while board.bytes_over() > MOST_OVER && board.forget_oldest() {}
         if board.runs.len() >= MOST_RUNS && !board.forget_oldest() {
             return None;
@@ -196,6 +229,7 @@ impl Runs {
             owner,
             conversation,
             cancel: CancellationToken::new(),
+            inbox: Inbox::default(),
             heard: Mutex::default(),
             progress: watch::Sender::new((0, false)),
         });
@@ -220,10 +254,13 @@ impl Runs {
         }
     }
 
-    /// Stops every run, for the end of the process.
-    pub fn cancel_everything(&self) {
+    /// Stops every run, for the end of the process; those that wait for a person are let go of, so
+    /// that another process goes on with them.
+    pub fn end_everything(&self) {
         for run in self.board().runs.values() {
-            run.cancel.cancel();
+            if !run.inbox.leave() {
+                run.cancel.cancel();
+            }
         }
     }
 

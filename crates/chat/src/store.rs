@@ -10,6 +10,9 @@ use crate::search::SearchWords;
 /// Most conversations an owner may keep; creating one more removes the one unused for longest.
 pub const MOST_CONVERSATIONS: u32 = 1000;
 
+/// Most turns of an owner that wait for them at once.
+pub const MOST_WAITING: u32 = 20;
+
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,3 +135,112 @@ pub trait ConversationStore: Send + Sync {
         now: Timestamp,
     ) -> StoreResult<'a, bool>;
 }
+
+/// A turn that waits for a person, or whose step is not over since it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub id: String,
+    /// Whose.
+    pub owner: OwnerId,
+    /// The conversation it is of; at most one turn waits in each.
+    pub conversation: String,
+    /// The assistant's message that it writes.
+    pub message: String,
+    /// Grows with every change: each is a compare-and-swap.
+    pub version: u64,
+    /// Until when a replica works on it; nothing while it is parked.
+    pub held_until: Option<Timestamp>,
+    /// What is open, as JSON.
+    pub record: String,
+    /// When it goes on without an answer.
+    pub deadline: Timestamp,
+}
+
+impl RunRow {
+    /// Whether a replica works on it at `now`.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.held_until.is_some_and(|until| until > now)
+    }
+}
+
+/// The rows of turns that wait for a person.
+pub trait RunStore: Send + Sync {
+    /// Adds a row, unless its owner has `most` already or another turn of its conversation waits;
+    /// tells whether it did.
+    fn add_run<'a>(&'a self, row: &'a RunRow, most: u32) -> StoreResult<'a, bool>;
+
+    /// Writes `row` over the row of its id and owner if that is at version `from`; tells whether
+    /// it did.
+    fn write_run<'a>(&'a self, from: u64, row: &'a RunRow) -> StoreResult<'a, bool>;
+
+    /// An owner's row.
+    fn run<'a>(&'a self, owner: &'a OwnerId, id: &'a str) -> StoreResult<'a, Option<RunRow>>;
+
+    /// The row of an owner's conversation.
+    fn run_of<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        conversation: &'a str,
+    ) -> StoreResult<'a, Option<RunRow>>;
+
+    /// Takes a row that is at version `from` and that nobody holds at `now`, until `until`; its
+    /// version grows by one. Tells whether it did.
+    fn claim_run<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a str,
+        from: u64,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> StoreResult<'a, bool>;
+
+    /// Holds a row at version `version` until `until`; tells whether it is still there.
+    fn hold_run<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a str,
+        version: u64,
+        until: Timestamp,
+    ) -> StoreResult<'a, bool>;
+
+    /// Claims rows of any owner, at most `most`, whose deadline has come and that nobody holds, as
+    /// [`claim_run`](Self::claim_run) does, for what is due when nobody is there.
+    fn claim_due_runs(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: u32,
+    ) -> StoreResult<'_, Vec<RunRow>>;
+
+    /// Removes a row at version `version`; tells whether it did.
+    fn remove_run<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a str,
+        version: u64,
+    ) -> StoreResult<'a, bool>;
+
+    /// Leaves answers for the replica that holds a row at `now`, if none are left there already;
+    /// tells whether it did.
+    fn leave_answers<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a str,
+        answers: &'a str,
+        now: Timestamp,
+    ) -> StoreResult<'a, bool>;
+
+    /// Takes the answers that were left at a row at version `version`.
+    fn take_answers<'a>(
+        &'a self,
+        owner: &'a OwnerId,
+        id: &'a str,
+        version: u64,
+    ) -> StoreResult<'a, Option<String>>;
+}
+
+/// Everything the chat asks of a store.
+pub trait ChatStore: ConversationStore + RunStore {}
+
+impl<T: ConversationStore + RunStore> ChatStore for T {}

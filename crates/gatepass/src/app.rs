@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatepass_chat::ConversationStore;
+use gatepass_chat::ChatStore;
 use gatepass_connections::{Connections, Flows, HeaderSeals, Registrations, Store};
 use gatepass_egress::Egress;
 use gatepass_mcp::Sessions;
@@ -47,7 +47,7 @@ pub struct App {
     /// Sessions with MCP servers.
     pub sessions: Sessions,
     /// Conversations.
-    pub conversations: Arc<dyn ConversationStore>,
+    pub conversations: Arc<dyn ChatStore>,
     /// Turns under way.
     pub turns: Turns,
     /// Models on offer.

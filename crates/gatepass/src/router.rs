@@ -19,7 +19,7 @@ use crate::{
     problem::{self, Kind, Problem},
     routes::{
         callback, client_metadata, config, connection, conversations, discover, flows,
-        headers as sealed_headers, messages, openapi, start, tools,
+        headers as sealed_headers, messages, openapi, runs, start, tools,
     },
     ui,
 };
@@ -51,6 +51,7 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
     let slow = OpenApiRouter::new()
         .routes(routes!(tools::call))
         .routes(routes!(messages::send))
+        .routes(routes!(runs::resume))
         .layer(DefaultBodyLimit::max(message_body))
         .layer(session(Cost::Outbound));
     let own = OpenApiRouter::new()
@@ -64,8 +65,7 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
             conversations::rename,
             conversations::delete
         ))
-        .routes(routes!(messages::resume))
-        .routes(routes!(messages::cancel))
+        .routes(routes!(runs::cancel))
         .layer(session(Cost::Own))
         .layer(middleware::from_fn(in_time));
     let public = OpenApiRouter::new().routes(routes!(client_metadata::client_metadata));

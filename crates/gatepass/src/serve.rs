@@ -19,12 +19,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     app::App,
     authorize::discoveries::Discoveries,
-    chat::{models::Models, turns::Turns},
+    chat::{models::Models, turns::Turns, waiting},
     config::{Config, PublicUrl},
     demo::Running,
     http::{cookies::Cookies, rate::Rates},
     router::router,
     shutdown,
+    tools::questions::Nobody,
     world::World,
 };
 
@@ -161,6 +162,9 @@ fn assemble(
         Arc::clone(&clock),
         SessionOptions {
             limits: session_limits,
+            interaction: Some(Arc::new(Nobody)),
+            // Servers ask in the answer to a call.
+            quiet: true,
             ..SessionOptions::default()
         },
     );
@@ -258,6 +262,12 @@ async fn upkeep(app: Arc<App>) {
         }
         if let Err(error) = app.connections.work_outbox().await {
             tracing::warn!(%error, "the outbox could not be worked on");
+        }
+        if let Err(problem) = waiting::end_overdue(&app).await {
+            tracing::warn!(
+                problem = problem.detail(),
+                "turns that wait could not be looked at"
+            );
         }
         if even {
             app.rates.forget_quiet();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_oauth_client::{Actor, Challenges, Recovery, Scopes, TransportError, TransportFailure};
 
-use crate::{access::HeaderError, token_source::TokenSourceError};
+use crate::{access::HeaderError, interaction::Inquiry, token_source::TokenSourceError};
 
 /// Why a server could not be used as asked. Each displays as one sentence for people.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -106,6 +106,9 @@ pub enum McpError {
     /// The tool asks for an answer from the user, which cannot be given here.
     #[error("The tool asks a question in the middle of its work, which cannot be answered here")]
     InputRequired,
+    /// The tool ends its call with questions, which its caller wants to put to the user itself.
+    #[error("The tool asks a question in the middle of its work")]
+    Asks(Inquiry),
     /// A header that the user configured cannot be sent.
     #[error("{0}")]
     Header(#[from] HeaderError),
@@ -202,7 +205,8 @@ impl McpError {
             | Self::Reported { .. }
             | Self::NoCommonRevision { .. }
             | Self::TooLarge { .. }
-            | Self::InputRequired => Recovery::Reconfigure { who: Actor::Vendor },
+            | Self::InputRequired
+            | Self::Asks(_) => Recovery::Reconfigure { who: Actor::Vendor },
         }
     }
 

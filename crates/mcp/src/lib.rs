@@ -27,7 +27,7 @@ mod wire;
 pub use crate::http::{BodyStream, StreamLimits, StreamingTransport};
 pub use access::{Access, HeaderError, StaticHeaders};
 pub use error::McpError;
-pub use interaction::Interaction;
+pub use interaction::{Inquiry, Interaction, Resumption};
 pub use session::{
     ClientName, DPOP_EXTENSION, Progress, Revision, Session, SessionLimits, SessionOptions,
     ToolCall,

@@ -10,6 +10,7 @@ mod flows;
 mod outbox;
 pub mod pool;
 mod registrations;
+mod runs;
 mod sqlite;
 mod sweep;
 

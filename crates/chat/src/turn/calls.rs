@@ -1,30 +1,26 @@
-//! The tool calls of a round: run side by side, shown as they end, told to the model in order.
+//! The tool calls of a round, read: what was asked, of which tool, with which arguments.
 
-use futures::{StreamExt, stream};
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{
+    Emit,
     round::Call,
-    toolbox::{Tool, Toolbox, authorization},
+    toolbox::{Tool, Toolbox},
 };
 use crate::{
-    host::{HostError, HostResult, ToolHost},
+    ask::Wants,
+    host::Permission,
     model::ChatMessage,
+    open::{OpenCall, Stage},
     part::Part,
-    result_text::result_text,
 };
 
-/// How many calls run at once.
-const AT_ONCE: usize = 8;
-
-type Emit<'a> = &'a (dyn Fn(Part) + Send + Sync);
-
-/// What a call came to.
-enum Outcome {
-    Result(HostResult),
-    /// It could not be made, or failed; for the user and the model.
-    Error(String),
+/// A call that was read.
+pub(super) struct Read {
+    /// Its id.
+    pub(super) id: String,
+    /// The call that can be made, and what must be asked first; or why it cannot be made.
+    pub(super) outcome: Result<(OpenCall, Option<Wants>), String>,
 }
 
 /// The model's own message that asked for the calls.
@@ -42,123 +38,76 @@ pub(super) fn asked(text: String, calls: &[Call]) -> ChatMessage {
     ChatMessage::Assistant { text, calls }
 }
 
-/// Runs the calls and answers with their results for the model, in the order of the calls.
-pub(super) async fn run(
-    host: &dyn ToolHost,
-    tools: &Toolbox,
-    calls: Vec<Call>,
-    cancel: &CancellationToken,
-    emit: Emit<'_>,
-) -> Vec<ChatMessage> {
-    let runs = calls.into_iter().enumerate().map(|(at, call)| async move {
-        let outcome = one(host, tools, &call, cancel, emit).await;
-        let (part, content) = show(&call.id, outcome);
-        emit(part);
-        let id = call.id;
-        (at, ChatMessage::Tool { id, content })
+/// Reads a call and shows it.
+pub(super) fn read(tools: &Toolbox, call: Call, emit: Emit<'_>) -> Read {
+    let found = tools.find(&call.name);
+    let arguments = match (found, call.fault) {
+        (None, _) => Err(format!("There is no tool called “{}”.", call.name)),
+        (_, Some(fault)) => Err(fault.to_owned()),
+        _ => arguments(&call.arguments),
+    };
+    let whose = found.map(|tool| {
+        let server = &tools.servers[tool.server];
+        json!({"gatepass": {
+            "server": server.name,
+            "url": server.url,
+            "tool": tool.tool.name,
+            "title": tool.tool.title,
+        }})
     });
-    let mut results: Vec<_> = stream::iter(runs).buffer_unordered(AT_ONCE).collect().await;
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, message)| message).collect()
-}
-
-/// An outcome as the user sees it and as the model is told.
-fn show(id: &str, outcome: Outcome) -> (Part, String) {
-    match outcome {
-        Outcome::Result(result) => {
-            let content = result_text(&result.output, result.is_error);
-            let mut output = result.output;
-            if result.is_error {
-                output["isError"] = json!(true);
-            }
-            let part = Part::ToolOutputAvailable {
-                tool_call_id: id.to_owned(),
-                output,
-                dynamic: true,
-            };
-            (part, content)
-        }
-        Outcome::Error(text) => {
-            let content = format!("The call failed: {text}");
-            let part = Part::ToolOutputError {
-                tool_call_id: id.to_owned(),
-                error_text: text,
-                dynamic: true,
-            };
-            (part, content)
-        }
-    }
-}
-
-async fn one(
-    host: &dyn ToolHost,
-    tools: &Toolbox,
-    call: &Call,
-    cancel: &CancellationToken,
-    emit: Emit<'_>,
-) -> Outcome {
-    let Some(tool) = tools.find(&call.name) else {
-        available(call, None, json!({}), emit);
-        return Outcome::Error(format!("There is no tool called “{}”.", call.name));
-    };
-    let server = &tools.servers[tool.server];
-    let whose = json!({"gatepass": {
-        "server": server.name,
-        "url": server.url,
-        "tool": tool.tool.name,
-        "title": tool.tool.title,
-    }});
-    let read = match call.fault {
-        Some(fault) => Err(fault.to_owned()),
-        None => arguments(&call.arguments),
-    };
-    let arguments = match read {
-        Ok(arguments) => arguments,
-        Err(why) => {
-            available(call, Some(whose), json!({}), emit);
-            return Outcome::Error(why);
-        }
-    };
-    available(call, Some(whose), Value::Object(arguments.clone()), emit);
-    let hosted = host
-        .call(tool.server, &tool.tool.name, arguments, cancel)
-        .await;
-    if let Some(newer) = &hosted.newer {
-        emit(Part::connection(server, newer));
-    }
-    outcome(hosted.outcome, tool, tools, call, emit)
-}
-
-fn outcome(
-    outcome: Result<HostResult, HostError>,
-    tool: &Tool,
-    tools: &Toolbox,
-    call: &Call,
-    emit: Emit<'_>,
-) -> Outcome {
-    let server = &tools.servers[tool.server];
-    match outcome {
-        Ok(result) => Outcome::Result(result),
-        Err(HostError::NeedsAuthorization(needs)) => {
-            emit(authorization(server, &needs, Some(&call.id)));
-            Outcome::Error(format!(
-                "{} The user has been asked and has not allowed it yet.",
-                needs.reason
-            ))
-        }
-        Err(HostError::Failed(why)) => Outcome::Error(why),
-        Err(HostError::Cancelled) => Outcome::Error("The call was stopped.".to_owned()),
-    }
-}
-
-fn available(call: &Call, whose: Option<Value>, input: Value, emit: Emit<'_>) {
     emit(Part::ToolInputAvailable {
         tool_call_id: call.id.clone(),
-        tool_name: call.name.clone(),
-        input,
+        tool_name: call.name,
+        input: match &arguments {
+            Ok(arguments) => Value::Object(arguments.clone()),
+            Err(_) => json!({}),
+        },
         dynamic: true,
         provider_metadata: whose.unwrap_or_else(|| json!({})),
     });
+    let outcome = match (found, arguments) {
+        (Some(tool), Ok(arguments)) => permitted(tools, tool, call.id.clone(), arguments),
+        (_, Err(why)) => Err(why),
+        (None, Ok(_)) => Err("There is no such tool.".to_owned()),
+    };
+    Read {
+        id: call.id,
+        outcome,
+    }
+}
+
+fn permitted(
+    tools: &Toolbox,
+    tool: &Tool,
+    id: String,
+    arguments: Map<String, Value>,
+) -> Result<(OpenCall, Option<Wants>), String> {
+    let wants = match &tool.tool.permission {
+        Permission::Given => None,
+        Permission::Refused => {
+            return Err("The user does not allow calls of this tool.".to_owned());
+        }
+        Permission::Asked { reason } => Some(Wants::Approval {
+            tool: tool.tool.name.clone(),
+            title: tool.tool.title.clone(),
+            arguments: arguments.clone(),
+            reason: reason.clone(),
+            definition: tool.tool.definition.clone(),
+        }),
+    };
+    let stage = match wants {
+        Some(_) => Stage::Waiting,
+        None => Stage::Ready,
+    };
+    let call = OpenCall {
+        id,
+        server: tools.servers[tool.server].clone(),
+        tool: tool.tool.name.clone(),
+        arguments,
+        stage,
+        resuming: None,
+    };
+    Ok((call, wants))
 }
 
 /// A call's arguments. Nothing at all is a call without arguments; anything else that is no

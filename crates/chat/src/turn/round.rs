@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Turn, toolbox::Toolbox};
+use super::{Emit, Turn, toolbox::Toolbox};
 use crate::{
     model::{Delta, ModelError},
     part::Part,
@@ -33,8 +32,6 @@ pub(super) enum Stop {
     Failed(ModelError),
 }
 
-type Emit<'a> = &'a (dyn Fn(Part) + Send + Sync);
-
 /// Asks the model once.
 pub(super) async fn ask(
     turn: &Turn,
@@ -58,7 +55,7 @@ pub(super) async fn ask(
         let delta = match cancel.run_until_cancelled(stream.next()).await {
             None => {
                 open.close();
-                unfinished(&begun, "The call was stopped.", emit);
+                unfinished(&begun, crate::open::STOPPED, emit);
                 return Err(Stop::Cancelled);
             }
             Some(Ok(delta)) => delta,
@@ -158,14 +155,6 @@ pub(super) fn say(text: &str, emit: Emit<'_>) {
         delta: text.to_owned(),
     });
     emit(Part::TextEnd { id });
-}
-
-impl Turn {
-    fn name(&self) -> String {
-        let mut bytes = [0; 12];
-        self.random.fill(&mut bytes);
-        URL_SAFE_NO_PAD.encode(bytes)
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,11 @@
 //! The tools of a turn: listed from all servers side by side, named for the model.
 
+use std::collections::HashSet;
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 
+use super::Emit;
 use crate::{
     host::{HostError, HostTool, NeedsAuthorization, ServerRef, ToolHost},
     model::ToolDefinition,
@@ -54,8 +57,19 @@ impl Toolbox {
     }
 }
 
-/// Lists the tools of every server. One that fails costs its own tools only, and the user is told.
-pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sync)) -> Toolbox {
+/// Lists the tools of every server. One that fails costs its own tools only, and the user is told,
+/// unless it was `noted` before. The servers that want the user's consent come back beside them.
+pub(super) async fn gather(
+    host: &dyn ToolHost,
+    noted: &mut HashSet<(String, String)>,
+    emit: Emit<'_>,
+) -> (Toolbox, Vec<(ServerRef, NeedsAuthorization)>) {
+    let mut note = |server: &ServerRef, text: &str| {
+        if noted.insert((server.name.clone(), text.to_owned())) {
+            emit(Part::notice(server, text));
+        }
+    };
+    let mut closed = Vec::new();
     let servers = host.servers();
     let listed = join_all((0..servers.len()).map(|at| host.tools(at))).await;
     let mut found = Vec::new();
@@ -68,14 +82,14 @@ pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sy
         match listed.outcome {
             Ok(tools) => found.extend(tools.into_iter().map(|tool| (at, tool))),
             Err(HostError::NeedsAuthorization(needs)) => {
-                emit(authorization(server, &needs, None));
+                closed.push((server.clone(), needs));
                 absent.push(server.clone());
             }
             Err(HostError::Failed(why)) => {
-                emit(Part::notice(server, &why));
+                note(server, &why);
                 absent.push(server.clone());
             }
-            Err(HostError::Cancelled) => {}
+            Err(HostError::Asks(_) | HostError::Cancelled) => {}
         }
     }
     if found.len() > MOST_TOOLS {
@@ -86,7 +100,7 @@ pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sy
                 "There are more tools than a model can be offered; {dropped} are left out. Switch \
                  servers off that this chat does not need."
             );
-            emit(Part::notice(server, &text));
+            note(server, &text);
         }
     }
     let own: Vec<&str> = servers.iter().map(|server| server.name.as_str()).collect();
@@ -104,33 +118,12 @@ pub(super) async fn gather(host: &dyn ToolHost, emit: &(dyn Fn(Part) + Send + Sy
             tool,
         })
         .collect();
-    Toolbox {
+    let toolbox = Toolbox {
         servers,
         tools,
         absent,
-    }
-}
-
-/// The part that asks for the user's consent.
-pub(super) fn authorization(
-    server: &ServerRef,
-    needs: &NeedsAuthorization,
-    call: Option<&str>,
-) -> Part {
-    let scopes: Vec<&str> = needs.scopes.iter().collect();
-    let mut data = json!({
-        "server": server.name,
-        "url": server.url,
-        "reason": needs.reason,
-        "scopes": scopes,
-    });
-    if let Some(call) = call {
-        data["toolCallId"] = json!(call);
-    }
-    Part::DataAuthorization {
-        id: server.url.clone(),
-        data,
-    }
+    };
+    (toolbox, closed)
 }
 
 fn description(server: &ServerRef, tool: &HostTool) -> String {

@@ -7,13 +7,13 @@ use std::sync::{
 
 use gatepass_chat::{
     Ended,
-    host::{HostError, HostTool},
+    host::{HostError, HostTool, Permission},
 };
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify, Semaphore};
 
 use crate::{
-    host::{Called, Server, connection, fails, gives, needs, returns},
+    host::{Called, Server, connection, fails, gives, returns},
     script::{Answer, call, chunk, end},
     stage::{called, notes, play},
 };
@@ -258,41 +258,6 @@ async fn failures_reach_the_model_and_the_turn_goes_on() {
 }
 
 #[tokio::test]
-async fn a_call_that_needs_consent_asks_for_it_and_the_model_knows() {
-    let server = Server::new("Notes").giving("write", fails(needs("notes notes:write")));
-    let played = play(
-        [
-            Answer::calls(&[("Notes__write", "{}")]),
-            Answer::says(&["Please connect."]),
-        ],
-        [server],
-    )
-    .await;
-    assert_eq!(played.ended, Ended::Answered);
-    let call = &played.of_kind("tool-input-start")[0]["toolCallId"];
-    assert_eq!(
-        played.of_kind("data-authorization"),
-        [json!({
-            "type": "data-authorization",
-            "id": "https://notes.example/mcp",
-            "data": {
-                "server": "Notes",
-                "url": "https://notes.example/mcp",
-                "reason": "The server asks for a sign-in.",
-                "scopes": ["notes", "notes:write"],
-                "toolCallId": call,
-            },
-        })]
-    );
-    assert_eq!(
-        played.results(),
-        [
-            "The call failed: The server asks for a sign-in. The user has been asked and has not allowed it yet."
-        ]
-    );
-}
-
-#[tokio::test]
 async fn a_connection_that_became_newer_in_a_call_reaches_the_page_even_if_the_call_failed() {
     let mut hosted = fails(HostError::Failed("Down.".to_owned()));
     hosted.newer = Some(connection(7));
@@ -419,12 +384,16 @@ async fn a_tool_is_described_as_its_server_does_within_bounds() {
             "required": ["query"],
             "additionalProperties": false,
         }),
+        permission: Permission::Given,
+        definition: String::new(),
     };
     let loose = HostTool {
         name: "loose".to_owned(),
         title: Some("Only a title".to_owned()),
         description: None,
         input_schema: Value::Null,
+        permission: Permission::Given,
+        definition: String::new(),
     };
     let server = Server::new("Notes")
         .described(tool.clone(), |_, _| async { gives("ok") })

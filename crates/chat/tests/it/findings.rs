@@ -1,6 +1,9 @@
 //! Behaviour that is promised and not there yet.
 
-use gatepass_chat::{Ended, Part, host::HostError};
+use gatepass_chat::{
+    Ended, Part,
+    host::{HostError, Permission},
+};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -128,6 +131,7 @@ async fn asking_twice_for_one_servers_consent_is_stored_as_the_page_shows_it() {
     let server = Server::new("Notes").giving("write", hosted);
     let calls = Answer::calls(&[("Notes__write", "{}"), ("Notes__write", "{}")]);
     let played = play([calls, Answer::says(&["ok"])], [server]).await;
+    assert_eq!(played.of_kind("data-authorization").len(), 2);
     let stored = played.stored();
     let asked = stored
         .iter()
@@ -205,6 +209,8 @@ async fn a_long_description_that_is_cut_says_so() {
         title: None,
         description: Some("d".repeat(3000)),
         input_schema: json!({}),
+        permission: Permission::Given,
+        definition: String::new(),
     };
     let server = Server::new("Notes").described(tool, |_, _| async { gives("") });
     let played = play([Answer::says(&["ok"])], [server]).await;

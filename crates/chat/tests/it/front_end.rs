@@ -11,6 +11,7 @@ pub fn hold_to_protocol(parts: &[Value]) {
     let mut calls: HashMap<&str, &str> = HashMap::new();
     let mut in_step = false;
     let mut over = false;
+    let mut waits = false;
     for part in parts {
         let kind = part["type"].as_str().unwrap();
         let text = |name: &str| part[name].as_str().unwrap_or_else(|| panic!("{part}"));
@@ -68,7 +69,14 @@ pub fn hold_to_protocol(parts: &[Value]) {
                 assert!(left.is_empty(), "calls without a result: {left:?}");
             }
             "abort" | "error" => over = true,
-            "start" | "data-run" | "data-connection" | "data-authorization" | "data-notice" => {}
+            "data-waiting" => {
+                over = true;
+                waits = true;
+            }
+            "start" | "data-run" | "data-connection" | "data-notice" => {}
+            "data-authorization" | "data-approval" | "data-elicitation" => {
+                assert_eq!(part["id"], part["data"]["askId"], "{part}");
+            }
             other => panic!("no part of the protocol: {other}"),
         }
     }
@@ -77,7 +85,7 @@ pub fn hold_to_protocol(parts: &[Value]) {
     assert!(!in_step, "a step without an end");
     let running: Vec<_> = calls
         .iter()
-        .filter(|(_, state)| **state == "running")
+        .filter(|(_, state)| **state == "running" && !waits)
         .collect();
     assert!(running.is_empty(), "calls that run for ever: {running:?}");
 }

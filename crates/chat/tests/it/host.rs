@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex};
 
 use gatepass_chat::{
     ToolHost,
-    host::{HostError, HostResult, HostTool, Hosted, NeedsAuthorization, ServerRef},
+    host::{
+        HostCall, HostError, HostResult, HostTool, Hosted, NeedsAuthorization, Permission,
+        ServerRef,
+    },
 };
 use gatepass_connections::SealedConnection;
 use mcp_oauth_client::{BoxFuture, Scopes};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-type Behave = dyn Fn(Map<String, Value>, CancellationToken) -> BoxFuture<'static, Hosted<HostResult>>
-    + Send
-    + Sync;
+type Behave =
+    dyn Fn(HostCall, CancellationToken) -> BoxFuture<'static, Hosted<HostResult>> + Send + Sync;
 
 /// A server of a turn.
 pub struct Server {
@@ -60,23 +62,25 @@ impl Server {
         F: Fn(Map<String, Value>, CancellationToken) -> R + Send + Sync + 'static,
         R: Future<Output = Hosted<HostResult>> + Send + 'static,
     {
-        let tool = HostTool {
-            name: name.to_owned(),
-            title: None,
-            description: Some(format!("Does {name}.")),
-            input_schema: json!({"type": "object"}),
-        };
-        self.described(tool, behave)
+        self.described(described(name), behave)
     }
 
-    pub fn described<F, R>(mut self, tool: HostTool, behave: F) -> Self
+    pub fn described<F, R>(self, tool: HostTool, behave: F) -> Self
     where
         F: Fn(Map<String, Value>, CancellationToken) -> R + Send + Sync + 'static,
         R: Future<Output = Hosted<HostResult>> + Send + 'static,
     {
-        let behave = move |arguments, cancel| -> BoxFuture<'static, _> {
-            Box::pin(behave(arguments, cancel))
-        };
+        self.answering(tool, move |call, cancel| behave(call.arguments, cancel))
+    }
+
+    /// A tool that sees the whole call.
+    pub fn answering<F, R>(mut self, tool: HostTool, behave: F) -> Self
+    where
+        F: Fn(HostCall, CancellationToken) -> R + Send + Sync + 'static,
+        R: Future<Output = Hosted<HostResult>> + Send + 'static,
+    {
+        let behave =
+            move |call, cancel| -> BoxFuture<'static, _> { Box::pin(behave(call, cancel)) };
         self.tools.push((tool, Arc::new(behave)));
         self
     }
@@ -90,6 +94,18 @@ impl Server {
     /// A tool that always comes to this.
     pub fn giving(self, tool: &str, hosted: Hosted<HostResult>) -> Self {
         self.tool(tool, move |_, _| std::future::ready(hosted.clone()))
+    }
+}
+
+/// A tool that does what its name says.
+pub fn described(name: &str) -> HostTool {
+    HostTool {
+        name: name.to_owned(),
+        title: None,
+        description: Some(format!("Does {name}.")),
+        input_schema: json!({"type": "object"}),
+        permission: Permission::Given,
+        definition: String::new(),
     }
 }
 
@@ -193,18 +209,17 @@ impl ToolHost for Hall {
     fn call<'a>(
         &'a self,
         server: usize,
-        tool: &'a str,
-        arguments: Map<String, Value>,
+        call: HostCall,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Hosted<HostResult>> {
         let server = &self.servers[server];
         self.called.lock().unwrap().push(Called {
             server: server.name.clone(),
-            tool: tool.to_owned(),
-            arguments: Value::Object(arguments.clone()),
+            tool: call.tool.clone(),
+            arguments: Value::Object(call.arguments.clone()),
         });
-        let found = server.tools.iter().find(|(own, _)| own.name == tool);
+        let found = server.tools.iter().find(|(own, _)| own.name == call.tool);
         let (_, behave) = found.expect("only tools that were listed are called");
-        behave(arguments, cancel.clone())
+        behave(call, cancel.clone())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::StreamExt;
 use gatepass_chat::{
-    Conversation, ConversationStore, Message, Role, Run, Runs, carry_out,
+    Conversation, ConversationStore, Ending, Message, Role, Run, RunRow, RunStore, Runs, carry_out,
     search::SearchWords,
     store::{Found, MOST_CONVERSATIONS},
 };
@@ -80,6 +80,35 @@ impl ConversationStore for Watched {
     }
 }
 
+impl RunStore for Watched {
+    passed_on! {
+        run(id: &'a str) -> Option<RunRow>;
+        run_of(conversation: &'a str) -> Option<RunRow>;
+        claim_run(id: &'a str, from: u64, now: Timestamp, until: Timestamp) -> bool;
+        hold_run(id: &'a str, version: u64, until: Timestamp) -> bool;
+        remove_run(id: &'a str, version: u64) -> bool;
+        leave_answers(id: &'a str, answers: &'a str, now: Timestamp) -> bool;
+        take_answers(id: &'a str, version: u64) -> Option<String>;
+    }
+
+    fn add_run<'a>(&'a self, row: &'a RunRow, most: u32) -> StoreResult<'a, bool> {
+        self.database.add_run(row, most)
+    }
+
+    fn write_run<'a>(&'a self, from: u64, row: &'a RunRow) -> StoreResult<'a, bool> {
+        self.database.write_run(from, row)
+    }
+
+    fn claim_due_runs(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        most: u32,
+    ) -> StoreResult<'_, Vec<RunRow>> {
+        self.database.claim_due_runs(now, until, most)
+    }
+}
+
 /// A conversation with a question, and the turn that answers it.
 struct Desk {
     _folder: TempDir,
@@ -132,9 +161,10 @@ impl Desk {
         let turn = turn(&Scripted::new(answers), &hall);
         let turn = carry_out(
             turn,
-            run.clone(),
+            Ending::of(run.clone()),
             owner,
             answer,
+            None,
             store.clone(),
             Arc::new(Noon),
         );

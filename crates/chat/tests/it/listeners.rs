@@ -127,7 +127,7 @@ fn stopping_a_conversation_stops_its_owners_runs_only() {
     assert!(own.cancel().is_cancelled());
     assert!(!other_talk.cancel().is_cancelled());
     assert!(!other_owner.cancel().is_cancelled());
-    runs.cancel_everything();
+    runs.end_everything();
     assert!(other_talk.cancel().is_cancelled() && other_owner.cancel().is_cancelled());
 }
 

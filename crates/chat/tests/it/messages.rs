@@ -80,7 +80,7 @@ fn a_call_that_was_never_finished_has_a_result_all_the_same() {
             },
             result("a", "The call was not finished."),
             result("b", "The call was not finished."),
-            result("c", "The call was stopped."),
+            result("c", "The call failed: The call was stopped."),
         ]
     );
 }

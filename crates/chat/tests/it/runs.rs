@@ -1,93 +1,32 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use gatepass_chat::{
-    Conversation, ConversationStore, Message, Part, Role, Runs, Turn, carry_out,
-    model::ChatMessage, search::SearchWords, store::Found,
+    Conversation, ConversationStore, Ending, Message, Open, Part, Role, Runs, Turn, carry_out,
+    model::ChatMessage,
 };
-use gatepass_connections::{OwnerId, store::StoreResult};
+use gatepass_connections::OwnerId;
+use gatepass_store::Database;
 use mcp_oauth_client::{Clock, Timestamp};
 use serde_json::json;
 
 use crate::support::*;
 
-/// Remembers every version of the one message of a run.
-#[derive(Default)]
-struct MessageLog(Mutex<Vec<Message>>);
-
-impl ConversationStore for MessageLog {
-    fn conversations<'a>(&'a self, _: &'a OwnerId, _: u32) -> StoreResult<'a, Vec<Conversation>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn add_conversation<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a Conversation,
-        _: u32,
-    ) -> StoreResult<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn conversation<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a str,
-    ) -> StoreResult<'a, Option<Conversation>> {
-        Box::pin(async { Ok(None) })
-    }
-
-    fn messages<'a>(&'a self, _: &'a OwnerId, _: &'a str) -> StoreResult<'a, Vec<Message>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn rename_conversation<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a str,
-        _: &'a str,
-        _: Timestamp,
-    ) -> StoreResult<'a, bool> {
-        Box::pin(async { Ok(false) })
-    }
-
-    fn delete_conversation<'a>(&'a self, _: &'a OwnerId, _: &'a str) -> StoreResult<'a, bool> {
-        Box::pin(async { Ok(false) })
-    }
-
-    fn search_conversations<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a SearchWords,
-        _: u32,
-    ) -> StoreResult<'a, Vec<Found>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-
-    fn replace_messages<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a str,
-        _: &'a str,
-        _: &'a [Message],
-        _: Timestamp,
-    ) -> StoreResult<'a, bool> {
-        Box::pin(async { Ok(false) })
-    }
-
-    fn save_message<'a>(
-        &'a self,
-        _: &'a OwnerId,
-        _: &'a str,
-        message: &'a Message,
-        _: Timestamp,
-    ) -> StoreResult<'a, bool> {
-        self.0.lock().unwrap().push(message.clone());
-        Box::pin(async { Ok(true) })
-    }
+/// A database with a conversation in it.
+async fn database(folder: &std::path::Path) -> Arc<Database> {
+    let database = Database::sqlite(&folder.join("chat.sqlite")).await.unwrap();
+    let now = Timestamp::from_millis(1);
+    let talk = Conversation {
+        id: "c1".into(),
+        title: "Talk".into(),
+        created_at: now,
+        updated_at: now,
+    };
+    database
+        .add_conversation(&owner(1), &talk, 9)
+        .await
+        .unwrap();
+    Arc::new(database)
 }
 
 struct Frozen;
@@ -114,10 +53,14 @@ async fn a_run_goes_on_without_listeners_and_is_heard_from_the_start_afterwards(
         messages: vec![ChatMessage::User("find".into())],
         host: Servers::with([server("Notes", &[("search", text("milk"))])]),
         random: Arc::new(Counting::default()),
+        clock: Arc::new(Frozen),
         rounds: 5,
         today: "2026-11-23".into(),
+        run: "r1".into(),
+        open: Open::default(),
     };
-    let log = Arc::new(MessageLog::default());
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(folder.path()).await;
     let message = Message {
         id: "m".into(),
         role: Role::Assistant,
@@ -128,10 +71,11 @@ async fn a_run_goes_on_without_listeners_and_is_heard_from_the_start_afterwards(
     let early = tokio::spawn(run.listen().collect::<Vec<_>>());
     carry_out(
         turn,
-        run.clone(),
+        Ending::of(run.clone()),
         owner(1),
         message,
-        log.clone(),
+        None,
+        database.clone(),
         Arc::new(Frozen),
     )
     .await;
@@ -140,7 +84,8 @@ async fn a_run_goes_on_without_listeners_and_is_heard_from_the_start_afterwards(
     assert_eq!(early.await.unwrap(), late);
     assert!(late[0].contains(r#""type":"start""#));
 
-    let stored = log.0.lock().unwrap().last().unwrap().parts.clone();
+    let stored = database.messages(&owner(1), "c1").await.unwrap();
+    let stored = stored[0].parts.clone();
     let kinds: Vec<_> = stored
         .iter()
         .map(|part| part["type"].as_str().unwrap())

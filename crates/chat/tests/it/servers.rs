@@ -32,32 +32,6 @@ async fn a_server_that_fails_costs_its_own_tools_only_and_is_named() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_a_sign_in_asks_for_it_and_the_turn_goes_on() {
-    let closed = Server::failing("Wiki", needs("wiki"));
-    let played = play([Answer::says(&["Hi."])], [closed, notes()]).await;
-    assert_eq!(played.ended, Ended::Answered);
-    assert_eq!(
-        played.of_kind("data-authorization"),
-        [json!({
-            "type": "data-authorization",
-            "id": "https://wiki.example/mcp",
-            "data": {
-                "server": "Wiki",
-                "url": "https://wiki.example/mcp",
-                "reason": "The server asks for a sign-in.",
-                "scopes": ["wiki"],
-            },
-        })]
-    );
-    let asked = played.model.asked();
-    assert!(
-        asked[0]
-            .instructions()
-            .contains("are not available right now")
-    );
-}
-
-#[tokio::test]
 async fn a_connection_that_became_newer_while_listing_reaches_the_page_before_the_answer() {
     let closed = Server::failing("Wiki", needs("")).refreshed(connection(3));
     let played = play([Answer::says(&["Hi."])], [closed]).await;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use gatepass_chat::{
-    Ended, ModelClient, ModelEndpoint, Part, Turn, model::ChatMessage, recorder::Recorder,
+    Ended, ModelClient, ModelEndpoint, Open, Part, Turn, model::ChatMessage, recorder::Recorder,
 };
 use mcp_oauth_client::{Clock, Random, Secret, Timestamp};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::{
     front_end,
     host::{Hall, Server},
     script::{Answer, Scripted},
+    shelf::Shelf,
 };
 
 /// Bytes that never repeat, the same in every run.
@@ -48,14 +49,17 @@ pub fn endpoint() -> ModelEndpoint {
 /// A turn over a scripted model.
 pub fn turn(model: &Scripted, hall: &Arc<Hall>) -> Turn {
     Turn {
+        run: "run".to_owned(),
         client: ModelClient::new(Arc::new(model.clone())),
         endpoint: endpoint(),
         model: "small".to_owned(),
         messages: vec![ChatMessage::User("What is in my notes?".to_owned())],
         host: hall.clone(),
         random: Arc::new(Counting::default()),
+        clock: Arc::new(Noon),
         rounds: 10,
         today: "2026-11-23".to_owned(),
+        open: Open::default(),
     }
 }
 
@@ -65,6 +69,7 @@ pub struct Played {
     pub parts: Vec<Part>,
     pub model: Scripted,
     pub hall: Arc<Hall>,
+    pub shelf: Arc<Shelf>,
 }
 
 impl Played {
@@ -128,20 +133,35 @@ pub async fn perform(
     cancel: &CancellationToken,
     watch: impl Fn(&Part) + Send + Sync,
 ) -> Played {
+    let shelf = Arc::new(Shelf::default());
+    let played = perform_at(&shelf, turn, model, hall, cancel, watch).await;
+    front_end::hold_to_protocol(&played.json());
+    played
+}
+
+/// Runs a turn that keeps what is open on a shelf.
+pub async fn perform_at(
+    shelf: &Arc<Shelf>,
+    turn: Turn,
+    model: Scripted,
+    hall: Arc<Hall>,
+    cancel: &CancellationToken,
+    watch: impl Fn(&Part) + Send + Sync,
+) -> Played {
     let parts = Mutex::new(Vec::new());
     let emit = |part: Part| {
+        shelf.push(&part);
         watch(&part);
         parts.lock().unwrap().push(part);
     };
-    let ended = turn.run(cancel, &emit).await;
-    let played = Played {
+    let ended = turn.run(cancel, &emit, &**shelf).await;
+    Played {
         ended,
         parts: parts.into_inner().unwrap(),
         model,
         hall,
-    };
-    front_end::hold_to_protocol(&played.json());
-    played
+        shelf: Arc::clone(shelf),
+    }
 }
 
 /// The arguments and result of the usual tool.

@@ -9,14 +9,16 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use gatepass_chat::{
-    Ended, ModelClient, ModelEndpoint, Part, ToolHost, Turn,
-    host::{HostError, HostResult, HostTool, Hosted, ServerRef},
+    Ended, ModelClient, ModelEndpoint, Open, Part, ToolHost, Turn,
+    host::{HostCall, HostError, HostResult, HostTool, Hosted, Permission, ServerRef},
     model::ChatMessage,
 };
 use gatepass_mcp::{BodyStream, StreamLimits, StreamingTransport};
 use mcp_oauth_client::{BoxFuture, Random, Request, Secret, TransportError, TransportFailure};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+use crate::{shelf::Shelf, stage::Noon};
 
 /// One answer of the endpoint: status, content type, and the pieces its body arrives in.
 pub struct Answer {
@@ -214,6 +216,8 @@ impl ToolHost for Servers {
                 title: None,
                 description: Some(format!("Does {name}")),
                 input_schema: json!({"type": "object", "x-kept": true}),
+                permission: Permission::Given,
+                definition: String::new(),
             };
             tools.iter().map(tool).collect()
         });
@@ -223,14 +227,13 @@ impl ToolHost for Servers {
     fn call<'a>(
         &'a self,
         server: usize,
-        tool: &'a str,
-        arguments: Map<String, Value>,
+        call: HostCall,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Hosted<HostResult>> {
         Box::pin(async move {
             let own = &self.servers[server];
-            let arguments = Value::Object(arguments);
-            let call = (own.name.to_owned(), tool.to_owned(), arguments.clone());
+            let (tool, arguments) = (call.tool, Value::Object(call.arguments));
+            let call = (own.name.to_owned(), tool.clone(), arguments.clone());
             self.called.lock().unwrap().push(call);
             let tools = own.tools.as_ref().unwrap();
             let does = tools
@@ -294,18 +297,23 @@ pub async fn turn_with(
         messages: vec![ChatMessage::User(ask.into())],
         host: host.clone(),
         random: Arc::new(Counting::default()),
+        clock: Arc::new(Noon),
         rounds,
         today: "2026-11-23".into(),
+        run: "run".into(),
+        open: Open::default(),
     };
     let parts = Mutex::new(Vec::new());
+    let shelf = Shelf::default();
     let emit = |part: Part| {
+        shelf.push(&part);
         parts
             .lock()
             .unwrap()
             .push(serde_json::to_value(&part).unwrap());
     };
     let patience = Duration::from_secs(20);
-    let ended = tokio::time::timeout(patience, turn.run(cancel, &emit))
+    let ended = tokio::time::timeout(patience, turn.run(cancel, &emit, &shelf))
         .await
         .unwrap();
     let parts = parts.into_inner().unwrap();

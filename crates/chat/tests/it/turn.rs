@@ -1,8 +1,4 @@
-use gatepass_chat::{
-    Ended,
-    host::{HostError, NeedsAuthorization},
-};
-use mcp_oauth_client::Scopes;
+use gatepass_chat::{Ended, host::HostError};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -77,13 +73,6 @@ async fn a_server_that_cannot_be_listed_costs_its_own_tools_only() {
             name: "Down",
             tools: Err(HostError::Failed("Down could not be reached.".into())),
         },
-        ScriptedServer {
-            name: "Locked",
-            tools: Err(HostError::NeedsAuthorization(NeedsAuthorization {
-                reason: "Locked needs you to sign in.".into(),
-                scopes: Scopes::parse("a b"),
-            })),
-        },
         server("Notes", &[("search", text("x"))]),
     ]);
     let shown = turn(&model, &host, "hi").await;
@@ -92,46 +81,13 @@ async fn a_server_that_cannot_be_listed_costs_its_own_tools_only() {
         shown.of("data-notice")[0]["data"]["text"],
         "Down could not be reached."
     );
-    let asked = shown.of("data-authorization")[0];
-    assert_eq!(
-        asked["data"],
-        json!({
-            "server": "Locked", "url": "https://locked.example/mcp",
-            "reason": "Locked needs you to sign in.", "scopes": ["a", "b"],
-        })
-    );
     let body = &model.bodies()[0];
     assert_eq!(body["tools"].as_array().unwrap().len(), 1);
     assert!(
         body["messages"][0]["content"]
             .as_str()
             .unwrap()
-            .contains("“Locked” are not available")
-    );
-}
-
-#[tokio::test]
-async fn a_call_that_needs_consent_asks_for_it_and_tells_the_model() {
-    let needs = NeedsAuthorization {
-        reason: "Notes needs more access.".into(),
-        scopes: Scopes::parse("notes:write"),
-    };
-    let model = Endpoint::with([calls(&[("Notes__add", "{}")]), says("Please connect.")]);
-    let host = Servers::with([server(
-        "Notes",
-        &[("add", Does::Fails(HostError::NeedsAuthorization(needs)))],
-    )]);
-    let shown = turn(&model, &host, "add").await;
-    let asked = &shown.of("data-authorization")[0]["data"];
-    assert_eq!(
-        asked["toolCallId"],
-        shown.of("tool-output-error")[0]["toolCallId"]
-    );
-    assert_eq!(asked["scopes"], json!(["notes:write"]));
-    let told = model.bodies()[1]["messages"][3]["content"].clone();
-    assert_eq!(
-        told,
-        "The call failed: Notes needs more access. The user has been asked and has not allowed it yet."
+            .contains("“Down” are not available")
     );
 }
 

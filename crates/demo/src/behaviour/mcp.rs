@@ -85,6 +85,7 @@ impl Default for McpBehaviour {
             tool_scopes: BTreeMap::from([
                 ("search_notes".to_owned(), vec!["notes:read".to_owned()]),
                 ("create_note".to_owned(), vec!["notes:write".to_owned()]),
+                ("delete_note".to_owned(), vec!["notes:write".to_owned()]),
             ]),
             unprotected_methods: Vec::new(),
             streams: Streams::Served,

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::tools::Tools;
 
 /// The names of these tools.
-pub(super) const NAMES: [&str; 15] = [
+pub(super) const NAMES: [&str; 16] = [
     "fail",
     "hang",
     "big_result",
@@ -37,6 +37,7 @@ pub(super) const NAMES: [&str; 15] = [
     "test_simple_text",
     "test_streaming_elicitation",
     "test_tool_with_progress",
+    "test_url_elicitation",
 ];
 
 /// A PNG of one red pixel.

@@ -1,6 +1,7 @@
 //! A protected MCP server: resource metadata, a bearer check, and a handful of tools.
 
 mod access;
+mod asking;
 mod calculator;
 mod fixtures;
 mod notes;

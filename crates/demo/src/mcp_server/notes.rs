@@ -46,6 +46,16 @@ impl Notes {
         Ok(note)
     }
 
+    /// Removes a note; tells whether there was one.
+    pub(crate) fn delete(&mut self, account: &str, number: u64) -> bool {
+        let Some(notes) = self.of.get_mut(account) else {
+            return false;
+        };
+        let before = notes.len();
+        notes.retain(|note| note.number != number);
+        notes.len() < before
+    }
+
     /// The notes that contain every word, newest first; all of them without words.
     pub(crate) fn search(&self, account: &str, query: &str) -> Vec<Note> {
         let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();

@@ -106,7 +106,7 @@ impl Tools {
     pub(super) fn new(app: App) -> Self {
         Self {
             app,
-            router: Self::tool_router() + Self::test_tools(),
+            router: Self::tool_router() + Self::asking_tools() + Self::test_tools(),
         }
     }
 
@@ -266,7 +266,7 @@ impl Tools {
 }
 
 /// Whose notes: the account behind the request's token; on an open server everybody is one.
-fn account(context: &RequestContext<RoleServer>) -> String {
+pub(super) fn account(context: &RequestContext<RoleServer>) -> String {
     caller(context).map_or_else(|| "everybody".to_owned(), |caller| caller.account.clone())
 }
 

@@ -26,12 +26,28 @@ struct Rule {
     read: fn(&str, &OfferedTool) -> Option<Value>,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 13] = [
     Rule {
         tools: &["create_note"],
         example: "\"note: buy milk\"",
         open_ended: true,
         read: create_note,
+    },
+    Rule {
+        tools: &["delete_note"],
+        example: "\"delete note 1\"",
+        open_ended: false,
+        read: |text, _| {
+            let number = numbers(text).into_iter().next_back()?;
+            let asked = has_word(text, "delete") && has_word(text, "note");
+            asked.then(|| json!({"number": number.trunc() as u64}))
+        },
+    },
+    Rule {
+        tools: &["book_table"],
+        example: "\"book a table\"",
+        open_ended: false,
+        read: |text, _| (has_word(text, "book") && has_word(text, "table")).then(|| json!({})),
     },
     Rule {
         tools: &["search_notes"],

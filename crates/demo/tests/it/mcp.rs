@@ -63,10 +63,12 @@ async fn the_stateless_revision_lists_and_calls_tools() {
         names,
         [
             "add_numbers",
+            "book_table",
             "calculate",
             "convert_units",
             "create_note",
             "current_time",
+            "delete_note",
             "search_notes",
             "slow_count"
         ]

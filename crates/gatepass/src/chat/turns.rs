@@ -21,12 +21,12 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Begins a turn of a conversation, unless one is under way there.
+    /// Begins a turn of a conversation, or goes on with one, unless one is under way there.
     pub fn begin(
         &self,
         owner: OwnerId,
         conversation: &str,
-        random: &dyn Random,
+        id: String,
     ) -> Result<Arc<Run>, Problem> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         newest.retain(|_, run| !run.is_over());
@@ -36,9 +36,7 @@ impl Turns {
                 "The last message of this conversation is still being answered.",
             ));
         }
-        let run = self
-            .runs
-            .begin(new_id(random), owner, conversation.to_owned());
+        let run = self.runs.begin(id, owner, conversation.to_owned());
         let run = run.ok_or_else(|| {
             Problem::new(
                 Kind::Overloaded,
@@ -75,9 +73,9 @@ impl Turns {
         self.runs.cancel_all(owner, conversation);
     }
 
-    /// Stops every turn, for the end of the process.
+    /// Ends every turn here, for the end of the process; those that wait go on elsewhere.
     pub fn stop_all(&self) {
-        self.runs.cancel_everything();
+        self.runs.end_everything();
     }
 
     /// How many are under way.

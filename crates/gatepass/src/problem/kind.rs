@@ -183,6 +183,9 @@ kinds! {
     RunNotFound "run-not-found" NOT_FOUND None
         "This turn is not waiting"
         "It has ended, was cancelled, or belongs to another conversation.";
+    InvalidAnswer "invalid-answer" BAD_REQUEST None
+        "This is no answer to what was asked"
+        "The detail says what is wrong with it. The turn goes on waiting; answer again.";
     TurnInProgress "turn-in-progress" CONFLICT Retry
         "A turn is still running"
         "Wait for it to end, or cancel it.";

@@ -253,9 +253,10 @@ pub fn mcp(error: McpError, connected: bool) -> Problem {
             Recovery::Retry { .. } => (Kind::ServerFailing, Action::Retry),
             _ => (Kind::ServerFailing, Action::AskAdmin),
         },
-        McpError::Reported { .. } | McpError::InputRequired | McpError::TooLarge { .. } => {
-            (Kind::ToolFailed, Action::None)
-        }
+        McpError::Reported { .. }
+        | McpError::InputRequired
+        | McpError::Asks(_)
+        | McpError::TooLarge { .. } => (Kind::ToolFailed, Action::None),
         McpError::Timeout { .. } | McpError::Cancelled => (Kind::ToolFailed, Action::Retry),
         _ => (Kind::ProtocolError, Action::AskAdmin),
     };

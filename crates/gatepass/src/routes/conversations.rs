@@ -71,6 +71,18 @@ pub struct ConversationAnswer {
     /// The turn under way, to come back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
+    /// Where that turn is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunState>,
+}
+
+/// A turn that is not over.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunState {
+    /// Its id.
+    id: String,
+    /// `running`, or `waiting` for answers.
+    state: &'static str,
 }
 
 /// List your conversations, or search their titles and messages.
@@ -155,11 +167,28 @@ pub async fn read(
 ) -> Result<Json<ConversationAnswer>, Problem> {
     let conversation = find(&app, &owner, &id).await?;
     let messages = app.conversations.messages(owner.id(), &id).await?;
-    let run = app.turns.under_way(owner.id(), &id);
+    let run = run(&app, &owner, &id).await?;
     Ok(Json(ConversationAnswer {
         conversation,
         messages,
-        run_id: run.map(|run| run.id().to_owned()),
+        run_id: run.as_ref().map(|run| run.id.clone()),
+        run,
+    }))
+}
+
+/// The turn of a conversation that is not over.
+async fn run(app: &App, owner: &Owner, id: &str) -> Result<Option<RunState>, Problem> {
+    if let Some(run) = app.turns.under_way(owner.id(), id) {
+        let (id, state) = (run.id().to_owned(), "running");
+        return Ok(Some(RunState { id, state }));
+    }
+    let row = app.conversations.run_of(owner.id(), id).await?;
+    Ok(row.map(|row| RunState {
+        state: match row.is_held(app.clock.now()) {
+            true => "running",
+            false => "waiting",
+        },
+        id: row.id,
     }))
 }
 

@@ -1,35 +1,28 @@
-//! `POST /api/conversations/{id}/messages` and `…/runs/{runId}/…`: a turn and its event stream.
-//!
-//! The stream follows the AI SDK's UI message stream protocol. A turn goes on when nobody listens;
-//! whoever comes back hears it from the start.
+//! `POST /api/conversations/{id}/messages`: a message, and the event stream of the turn that
+//! answers it. The turn goes on when nobody listens.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use axum::{
-    extract::State,
-    http::{HeaderName, HeaderValue, StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
-use futures::{StreamExt, stream};
+use axum::{extract::State, response::Response};
 use gatepass_chat::{
-    AttachmentKind, Ending, Message, Part, Role, Run, Turn, carry_out,
-    history::{told, without_pictures},
-    title::title_of,
+    Ending, Message, Open, Part, Role, Run, Turn, ask, carry_out, title::title_of,
 };
 use gatepass_connections::Owner;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::conversations::{UNTITLED, find};
+use super::{
+    conversations::{UNTITLED, find},
+    stream,
+};
 use crate::{
     app::App,
     chat::{
         said::{AttachmentRequest, has_room, said},
+        today, told,
         turns::new_id,
+        waiting,
     },
     http::{
         json::{Json, Path},
@@ -87,88 +80,52 @@ pub async fn send(
     let conversation = find(&app, &owner, &id).await?;
     let model = app.models.find(&request.model).await?;
     let parts = said(limits, &model, request.text, &request.attachments)?;
-    let run = app.turns.begin(*owner.id(), &id, &*app.random)?;
-    // Until the turn runs, whatever ends this request ends the run, so that the conversation
-    // does not wait for it.
-    let ending = Ending(Arc::clone(&run));
+    let run = app.turns.begin(*owner.id(), &id, new_id(&*app.random))?;
+    // From here on whatever happens ends the run, so that the conversation does not wait for it.
+    let ending = Ending::of(Arc::clone(&run));
+    // Whoever says something new goes on without what was asked for.
+    if let Some(row) = app.conversations.run_of(owner.id(), &id).await? {
+        waiting::settle(&app, row, ask::State::Skipped).await?;
+    }
     let says = Says {
         parts,
         replaces: request.replaces,
         model: &model.id,
     };
     let (messages, answer) = begin(&app, &owner, &run, &conversation.title, says).await?;
-    let mut told = told(&messages);
-    if !model.attachments.contains(&AttachmentKind::Image) {
-        without_pictures(&mut told);
-    }
     let turn = Turn {
+        run: run.id().to_owned(),
         client: app.models.client().clone(),
+        messages: told(&model, &messages),
         endpoint: model.endpoint,
         model: model.id,
-        messages: told,
         host: Arc::new(Host::new(Arc::clone(&app), &owner, targets)),
         random: Arc::clone(&app.random),
+        clock: Arc::clone(&app.clock),
         rounds: app.config.limits.tool_rounds,
         today: today(&app),
+        open: Open {
+            declined: waiting::declined(&messages),
+            ..Open::default()
+        },
     };
-    let work = carry_out(
+    app.work.spawn(carry_out(
         turn,
-        Arc::clone(&run),
+        ending,
         *owner.id(),
         answer,
+        None,
         Arc::clone(&app.conversations),
         Arc::clone(&app.clock),
-    );
-    app.work.spawn(async move {
-        let _ending = ending;
-        work.await;
-    });
-    Ok(events(&run))
+    ));
+    Ok(stream::of_run(&run))
 }
 
-/// Come back to a turn: its stream from the start.
-#[utoipa::path(
-    post,
-    path = "/api/conversations/{id}/runs/{runId}/resume",
-    tag = "chat",
-    params(
-        ("id" = String, Path, description = "The conversation"),
-        ("runId" = String, Path, description = "The turn")
-    ),
-    responses(
-        (status = 200, description = "Server-sent events, AI SDK UI message stream v1", content_type = "text/event-stream"),
-        (status = "default", body = crate::problem::ProblemBody<'_>)
-    )
-)]
-pub async fn resume(
-    State(app): State<Arc<App>>,
-    Present(owner): Present,
-    Path((id, run)): Path<(String, String)>,
-) -> Result<Response, Problem> {
-    Ok(events(&app.turns.find(owner.id(), &id, &run)?))
-}
-
-/// Stop a turn. What it has said so far is kept.
-#[utoipa::path(
-    post,
-    path = "/api/conversations/{id}/runs/{runId}/cancel",
-    tag = "chat",
-    params(
-        ("id" = String, Path, description = "The conversation"),
-        ("runId" = String, Path, description = "The turn")
-    ),
-    responses((status = 204), (status = "default", body = crate::problem::ProblemBody<'_>))
-)]
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    Present(owner): Present,
-    Path((id, run)): Path<(String, String)>,
-) -> Result<StatusCode, Problem> {
-    app.turns.find(owner.id(), &id, &run)?.cancel().cancel();
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn targets(app: &App, owner: &Owner, servers: Vec<ServerRequest>) -> Result<Vec<Target>, Problem> {
+pub(super) fn targets(
+    app: &App,
+    owner: &Owner,
+    servers: Vec<ServerRequest>,
+) -> Result<Vec<Target>, Problem> {
     if servers.len() > MOST_SERVERS {
         return Err(Problem::new(
             Kind::InvalidRequest,
@@ -258,32 +215,4 @@ fn nothing_to_replace() -> Problem {
         Kind::NotFound,
         "The message to replace is not in this conversation any more. Reload the page.",
     )
-}
-
-fn today(app: &App) -> String {
-    jiff::Timestamp::from_millisecond(app.clock.now().as_millis())
-        .map(|now| now.strftime("%Y-%m-%d").to_string())
-        .unwrap_or_default()
-}
-
-/// A turn's parts as server-sent events.
-fn events(run: &Arc<Run>) -> Response {
-    let parts = run.listen().map(|part| Event::default().data(&*part));
-    let done = stream::once(std::future::ready(Event::default().data("[DONE]")));
-    let events = parts.chain(done).map(Ok::<_, Infallible>);
-    let mut response = Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
-        .into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        HeaderName::from_static("x-vercel-ai-ui-message-stream"),
-        HeaderValue::from_static("v1"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that collect responses would hold the stream back.
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
-    response
 }

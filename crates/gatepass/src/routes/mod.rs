@@ -11,6 +11,8 @@ pub mod headers;
 pub mod messages;
 pub mod openapi;
 pub mod progress;
+pub mod runs;
 pub mod start;
+pub mod stream;
 pub mod tools;
 pub mod wire;

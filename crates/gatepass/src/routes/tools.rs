@@ -15,7 +15,10 @@ use crate::{
     app::App,
     http::{json::Json, owner::Session},
     problem::{Problem, map},
-    tools::target::{ServerRequest, Target},
+    tools::{
+        rules::definition,
+        target::{ServerRequest, Target},
+    },
 };
 
 /// A server's tools.
@@ -28,7 +31,7 @@ pub struct ToolsAnswer {
     protocol_version: String,
     /// Its tools.
     #[schema(value_type = Vec<ToolSchema>)]
-    tools: Vec<Tool>,
+    tools: Vec<ListedTool>,
     /// What was left out, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -36,6 +39,14 @@ pub struct ToolsAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ConnectionSchema>)]
     connection: Option<SealedConnection>,
+}
+
+/// A tool, and what tells this definition of it from another.
+#[derive(Debug, Serialize)]
+struct ListedTool {
+    #[serde(flatten)]
+    tool: Tool,
+    definition: String,
 }
 
 /// Who a server says it is.
@@ -119,11 +130,18 @@ pub async fn list(
                 title: listed.server.title.clone(),
             },
             protocol_version: listed.protocol_version.clone(),
-            tools: listed.list.tools.clone(),
+            tools: listed.list.tools.iter().map(listed_tool).collect(),
             notes: listed.list.notes.clone(),
             connection: newer(tokens.as_deref()),
         })),
         Err(error) => Err(problem(error, tokens.as_deref())),
+    }
+}
+
+fn listed_tool(tool: &Tool) -> ListedTool {
+    ListedTool {
+        definition: definition(tool),
+        tool: tool.clone(),
     }
 }
 
@@ -152,6 +170,7 @@ pub async fn call(
         headers: request.headers,
         sealed_headers: request.sealed_headers,
         connection: request.connection,
+        tools: BTreeMap::new(),
     };
     let owner = owner(&session);
     let target = Target::read(&app, owner, server)?;

@@ -204,4 +204,6 @@ pub struct ToolSchema {
     pub input_schema: serde_json::Value,
     /// Hints about its behaviour.
     pub annotations: Option<serde_json::Value>,
+    /// What tells this definition of the tool from another, to remember a decision with.
+    pub definition: String,
 }

@@ -7,15 +7,15 @@ use std::sync::{
 
 use gatepass_chat::{
     ToolHost,
-    host::{HostError, HostResult, HostTool, Hosted, NeedsAuthorization, ServerRef},
+    host::{HostCall, HostError, HostResult, HostTool, Hosted, NeedsAuthorization, ServerRef},
 };
 use gatepass_connections::{Owner, SealedConnection};
 use gatepass_mcp::{Access, ConnectionTokens, McpError, ToolCall};
 use mcp_oauth_client::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::target::Target;
+use super::{questions, rules::permission, target::Target};
 use crate::{app::App, problem::map::sentence};
 
 /// The servers of one turn of one owner.
@@ -33,6 +33,14 @@ struct Server {
 }
 
 impl Host {
+    /// No servers: nobody is there to bring connections.
+    pub fn none(app: Arc<App>) -> Self {
+        Self {
+            app,
+            servers: Vec::new(),
+        }
+    }
+
     /// The servers that a request named.
     pub fn new(app: Arc<App>, owner: &Owner, targets: Vec<Target>) -> Self {
         let servers = targets.into_iter().map(|target| {
@@ -68,6 +76,9 @@ impl Server {
 }
 
 fn failed(error: McpError) -> HostError {
+    if let McpError::Asks(inquiry) = error {
+        return questions::inquiry(inquiry);
+    }
     if matches!(error, McpError::Cancelled) {
         return HostError::Cancelled;
     }
@@ -98,11 +109,17 @@ impl ToolHost for Host {
             server.hosted(listed.map(|listed| {
                 let tools = listed.list.tools.iter();
                 tools
-                    .map(|tool| HostTool {
-                        name: tool.name.clone(),
-                        title: tool.title.clone(),
-                        description: tool.description.clone(),
-                        input_schema: Value::Object(tool.input_schema.clone()),
+                    .filter_map(|tool| {
+                        let rule = server.target.rules().get(&tool.name);
+                        let (permission, definition) = permission(rule, tool)?;
+                        Some(HostTool {
+                            name: tool.name.clone(),
+                            title: tool.title.clone(),
+                            description: tool.description.clone(),
+                            input_schema: Value::Object(tool.input_schema.clone()),
+                            permission,
+                            definition,
+                        })
                     })
                     .collect()
             }))
@@ -112,13 +129,21 @@ impl ToolHost for Host {
     fn call<'a>(
         &'a self,
         server: usize,
-        tool: &'a str,
-        arguments: Map<String, Value>,
+        call: HostCall,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Hosted<HostResult>> {
         Box::pin(async move {
             let server = &self.servers[server];
-            let call = ToolCall::new(tool, arguments).cancelled_by(cancel.clone());
+            let HostCall {
+                tool,
+                arguments,
+                resuming,
+                asker,
+            } = call;
+            let mut call = ToolCall::new(tool, arguments).cancelled_by(cancel.clone());
+            if let Some(asker) = asker {
+                call = call.asking(questions::line(asker), resuming.map(questions::resumption));
+            }
             let result = self.app.sessions.call(&server.access, &call).await;
             server.hosted(result.map(|result| {
                 let mut output = json!({ "content": result.content });

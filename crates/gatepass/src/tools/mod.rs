@@ -2,4 +2,6 @@
 //! with a connection that is kept fresh.
 
 pub mod host;
+pub mod questions;
+pub mod rules;
 pub mod target;

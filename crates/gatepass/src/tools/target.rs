@@ -13,10 +13,13 @@ use crate::{
     config::PresetServer,
     problem::{Kind, Problem},
     routes::wire::ConnectionSchema,
+    tools::rules::ToolRule,
 };
 
 /// Longest name of a server, in characters.
 const LONGEST_NAME: usize = 80;
+/// Most tools that a request decides about.
+const MOST_RULES: usize = 2_000;
 
 /// A server of a request.
 #[derive(Deserialize, ToSchema)]
@@ -37,6 +40,10 @@ pub struct ServerRequest {
     /// The connection to it.
     #[schema(value_type = Option<ConnectionSchema>)]
     pub connection: Option<SealedConnection>,
+    /// What the person decided about its tools, by their names. Those not named are asked for
+    /// where the server says that they may destroy something, and called otherwise.
+    #[serde(default)]
+    pub tools: BTreeMap<String, ToolRule>,
 }
 
 /// A server of a request, checked.
@@ -48,6 +55,7 @@ pub struct Target {
     pub url: ServerUrl,
     headers: StaticHeaders,
     connection: Option<SealedConnection>,
+    rules: BTreeMap<String, ToolRule>,
 }
 
 impl Target {
@@ -97,6 +105,12 @@ impl Target {
                 ),
             ));
         }
+        if request.tools.len() > MOST_RULES {
+            return Err(Problem::new(
+                Kind::InvalidRequest,
+                format!("A server takes decisions about at most {MOST_RULES} tools."),
+            ));
+        }
         let name = match request.name.trim() {
             "" => url.host(),
             name => name
@@ -110,7 +124,13 @@ impl Target {
             headers: StaticHeaders::new(all)?,
             url,
             connection: request.connection,
+            rules: request.tools,
         })
+    }
+
+    /// What the person decided about its tools.
+    pub fn rules(&self) -> &BTreeMap<String, ToolRule> {
+        &self.rules
     }
 
     /// How this owner reaches it, and the tokens of the connection if there is one.
@@ -146,6 +166,7 @@ mod tests {
                 .collect(),
             sealed_headers: None,
             connection: None,
+            tools: BTreeMap::new(),
         };
         let url = ServerUrl::parse(&request.url, UrlPolicy::HttpsOnly).unwrap();
         Target::check(request, url, presets).map_err(|p| p.detail().to_owned())

@@ -26,7 +26,7 @@ async fn preset(browser: &Browser) -> String {
 }
 
 /// Goes through the authorization server's own pages, in a popup, and asks for the result.
-async fn consent(browser: &Browser, start: &Value, decision: Decision) -> Value {
+pub(crate) async fn consent(browser: &Browser, start: &Value, decision: Decision) -> Value {
     let response = browser.post("/api/mcp/oauth/start", start).await;
     let started: Value = response.json().await.unwrap();
     let page = started["authorizationUrl"]
@@ -83,12 +83,12 @@ async fn chat(browser: &Browser, text: &str, servers: &Value) -> (String, Vec<Va
 }
 
 /// The parts of a type.
-fn of<'a>(parts: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of<'a>(parts: &'a [Value], kind: &str) -> Vec<&'a Value> {
     parts.iter().filter(|part| part["type"] == kind).collect()
 }
 
 /// What the model said.
-fn said(parts: &[Value]) -> String {
+pub(crate) fn said(parts: &[Value]) -> String {
     let deltas = of(parts, "text-delta");
     deltas
         .iter()
@@ -216,7 +216,7 @@ async fn a_server_without_a_connection_asks_to_sign_in() {
     assert_snapshot!(problem(response).await.replace(&port, "PORT"), @"401 /problems/authorization-required authorize: localhost:PORT asks you to sign in.");
     let (_, heard) = chat(&browser, "hello", &json!([{ "name": "Notes", "url": url }])).await;
     assert_eq!(of(&heard, "data-authorization").len(), 1);
-    assert_eq!(heard.last().unwrap()["type"], "finish");
+    assert_eq!(heard.last().unwrap()["type"], "data-waiting");
 }
 
 #[tokio::test]

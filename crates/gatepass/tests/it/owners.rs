@@ -180,6 +180,8 @@ fn harmless(method: &Method, path: &str, status: u16, text: &str) -> bool {
         200 if path == START => !text.contains("sealed"),
         // Not revoked, and nothing of one's own to lose.
         200 if path.ends_with("/revoke") => text.contains("\"revoked\":false"),
+        // A turn of one's own, heard again.
+        200 if path.ends_with("/resume") => !text.contains("tool-output-available"),
         // A chat of one's own, in which the server asks to sign in.
         200 if path.ends_with("/messages") => {
             text.contains("data-authorization") && !text.contains("tool-output-available")

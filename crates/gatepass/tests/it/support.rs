@@ -24,7 +24,7 @@ use crate::site::Site;
 pub(crate) struct TestApp {
     server: Option<Server>,
     args: ServeArgs,
-    data: tempfile::TempDir,
+    data: Arc<tempfile::TempDir>,
 }
 
 /// Arguments of a server that keeps its data in `data` and listens on a free port.
@@ -50,14 +50,21 @@ impl TestApp {
 
     /// A server with other arguments.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServeArgs)) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::start_over(tempfile::tempdir().unwrap(), change).await
+    }
+
+    /// A server with the data that another one left.
+    pub(crate) async fn start_over(
+        data: tempfile::TempDir,
+        change: impl FnOnce(&mut ServeArgs),
+    ) -> Self {
         let mut args = args(data.path());
         change(&mut args);
         let server = serve::start(config(&args)).await.unwrap();
         Self {
             server: Some(server),
             args,
-            data,
+            data: Arc::new(data),
         }
     }
 
@@ -68,6 +75,15 @@ impl TestApp {
         std::fs::write(&path, file).unwrap();
         let path = path.display().to_string();
         Self::start_with(|args| args.config = Some(path)).await
+    }
+
+    /// Everything in its data folder, in one piece.
+    pub(crate) fn files(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for file in std::fs::read_dir(self.data.path()).unwrap() {
+            all.extend(std::fs::read(file.unwrap().path()).unwrap());
+        }
+        all
     }
 
     pub(crate) fn address(&self) -> std::net::SocketAddr {
@@ -83,7 +99,23 @@ impl TestApp {
         Self {
             server: Some(server.await.unwrap()),
             args,
-            data,
+            data: Arc::new(data),
+        }
+    }
+
+    /// Another server over the same data, as a second replica.
+    pub(crate) async fn beside(&self, clock: Option<&Arc<TestClock>>) -> Self {
+        let mut args = self.args.clone();
+        args.listen = Some("127.0.0.1:0".to_owned());
+        let server = serve::start_in(config(&args), |world| {
+            if let Some(clock) = clock {
+                world.clock = clock.clone();
+            }
+        });
+        Self {
+            server: Some(server.await.unwrap()),
+            args,
+            data: Arc::clone(&self.data),
         }
     }
 
@@ -146,6 +178,11 @@ pub(crate) struct TestClock(AtomicI64);
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    /// A clock that stands at a time, in Unix milliseconds.
+    pub(crate) fn at(millis: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(millis)))
     }
 
     pub(crate) fn forward(&self, seconds: i64) {
@@ -235,6 +272,11 @@ impl Browser {
     /// Closes it and gives its cookies.
     pub(crate) fn leave(self) -> Jar {
         self.jar.into_inner().unwrap()
+    }
+
+    /// Its cookies.
+    pub(crate) fn jar(&self) -> Jar {
+        self.jar.lock().unwrap().clone()
     }
 
     /// The value of a cookie.

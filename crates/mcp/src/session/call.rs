@@ -14,7 +14,12 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::{Session, handler::OnProgress};
-use crate::{error::McpError, token_source::TokenSource, tool::ToolResult};
+use crate::{
+    error::McpError,
+    interaction::{Activity, Inquiry, Interaction, Resumption},
+    token_source::TokenSource,
+    tool::ToolResult,
+};
 
 /// Most rounds of questions within one call.
 const MOST_ROUNDS: usize = 10;
@@ -41,6 +46,11 @@ pub struct ToolCall {
     pub on_progress: Option<OnProgress>,
     /// Stops the call, at the server too.
     pub cancel: CancellationToken,
+    /// Who answers the server's questions during the call, instead of the session's own. What the
+    /// server asks by ending the call comes back as [`McpError::Asks`].
+    pub interaction: Option<Arc<dyn Interaction>>,
+    /// Where the call goes on, if the server ended it with questions before.
+    pub resuming: Option<Resumption>,
 }
 
 impl ToolCall {
@@ -57,6 +67,19 @@ impl ToolCall {
     #[must_use]
     pub fn cancelled_by(mut self, cancel: CancellationToken) -> Self {
         self.cancel = cancel;
+        self
+    }
+
+    /// The same, asking the user through `interaction`; `resuming` holds their answers to what
+    /// was asked before.
+    #[must_use]
+    pub fn asking(
+        mut self,
+        interaction: Arc<dyn Interaction>,
+        resuming: Option<Resumption>,
+    ) -> Self {
+        self.interaction = Some(interaction);
+        self.resuming = resuming;
         self
     }
 
@@ -78,6 +101,10 @@ impl Session {
     ) -> Result<ToolResult, McpError> {
         let mut params = CallToolRequestParams::new(call.name.clone());
         params.arguments = Some(call.arguments.clone());
+        if let Some(resuming) = &call.resuming {
+            params.input_responses = Some(resuming.responses.clone());
+            params.request_state.clone_from(&resuming.state);
+        }
         let mut listed_again = false;
         for _ in 0..MOST_ROUNDS {
             let asked = match self.round(params.clone(), call, tokens).await {
@@ -94,7 +121,13 @@ impl Session {
                 }
                 Err(error) => return Err(error),
             };
-            params.input_responses = self.answers(asked.input_requests).await?;
+            let questions = asked
+                .input_requests
+                .filter(|questions| !questions.is_empty());
+            if let (Some(_), Some(questions)) = (&call.interaction, &questions) {
+                return Err(inquiry(questions, asked.request_state));
+            }
+            params.input_responses = self.answers(questions).await?;
             params.request_state = asked.request_state;
         }
         Err(McpError::InputRequired)
@@ -110,22 +143,37 @@ impl Session {
             return Err(McpError::Cancelled);
         }
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let options = PeerRequestOptions::with_timeout(self.limits.silence)
-            .reset_timeout_on_progress()
-            .with_max_total_timeout(self.limits.call);
+        // Silence is measured here and not by the message layer: while the user is asked, nobody
+        // expects a sign of life from the server.
+        let options = PeerRequestOptions::with_timeout(self.limits.call);
         let handle = self.request(request, tokens, options).await?;
-        let listening = call.on_progress.clone().map(|listener| {
-            let token = handle.progress_token.clone();
-            self.running.service().listen(token, listener)
+        let activity = Arc::new(Activity::default());
+        let (listener, signs) = (call.on_progress.clone(), Arc::clone(&activity));
+        let on_progress = Arc::new(move |progress| {
+            signs.sign();
+            if let Some(listener) = &listener {
+                listener(progress);
+            }
         });
+        let service = self.running.service();
+        let listening = service.listen(handle.progress_token.clone(), on_progress);
         let id = handle.id.clone();
+        let asking = call.interaction.clone().map(|interaction| {
+            service
+                .askers
+                .register(&id, interaction, Arc::clone(&activity))
+        });
         let mut guard = Abandoned::new(self.running.peer(), &id);
         let result = tokio::select! {
             result = handle.await_response() => result,
             () = call.cancel.cancelled() => return Err(McpError::Cancelled),
+            () = activity.silence(self.limits.silence) => {
+                let (host, after) = (self.wire.host(), self.limits.silence);
+                return Err(McpError::Timeout { host, after });
+            }
         };
         guard.disarm();
-        drop(listening);
+        drop((listening, asking));
         self.result(&id, result)
     }
 
@@ -169,6 +217,21 @@ impl Session {
         }
         Ok((!answers.is_empty()).then_some(answers))
     }
+}
+
+/// What a call was ended with, for its caller to ask.
+fn inquiry(questions: &BTreeMap<String, InputRequest>, state: Option<String>) -> McpError {
+    let mut asked = BTreeMap::new();
+    for (key, question) in questions {
+        let InputRequest::Elicitation(question) = question else {
+            return McpError::InputRequired;
+        };
+        asked.insert(key.clone(), question.params.clone());
+    }
+    McpError::Asks(Inquiry {
+        questions: asked,
+        state,
+    })
 }
 
 enum Round {

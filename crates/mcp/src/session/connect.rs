@@ -16,6 +16,7 @@ use crate::{
     access::Access,
     error::{McpError, bounded},
     http::StreamingTransport,
+    interaction::Askers,
     wire::{Wire, WireLimits},
 };
 
@@ -62,12 +63,13 @@ async fn attempt(
         call: limits.call,
         message: limits.message,
     };
-    let listens = options.interaction.is_some();
-    let wire = Wire::new(carrier, access, wire_limits, listens)?;
+    let listens = options.interaction.is_some() && !options.quiet;
+    let askers = Arc::new(Askers::default());
+    let wire = Wire::new(carrier, access, wire_limits, listens, Arc::clone(&askers))?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(access.server.as_str());
     config.retry_config = Arc::new(Resuming);
     let transport = StreamableHttpClientTransport::with_client(wire.clone(), config);
-    let handler = Handler::new(options);
+    let handler = Handler::new(options, askers);
     let current = vec![ProtocolVersion::V_2026_07_28];
     let lifecycle = match revision {
         Revision::Auto => ClientLifecycleMode::Auto {

@@ -12,14 +12,14 @@ use rmcp::{
     ClientHandler, ErrorData, RoleClient,
     model::{
         ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
-        ElicitationCapability, Implementation, JsonObject, ProgressNotificationParam,
-        ProgressToken,
+        ElicitationCapability, FormElicitationCapability, Implementation, JsonObject,
+        ProgressNotificationParam, ProgressToken, UrlElicitationCapability,
     },
     service::{NotificationContext, RequestContext},
 };
 
 use super::{ClientName, DPOP_EXTENSION, Progress, SessionOptions};
-use crate::interaction::Interaction;
+use crate::interaction::{Askers, Interaction};
 
 /// Called with each step of progress.
 pub(super) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -28,6 +28,7 @@ pub(super) struct Handler {
     client: ClientName,
     extensions: Vec<&'static str>,
     interaction: Option<Arc<dyn Interaction>>,
+    pub(super) askers: Arc<Askers>,
     progress: Arc<ProgressListeners>,
     tools_changed: AtomicBool,
 }
@@ -53,11 +54,12 @@ impl Drop for Listening {
 }
 
 impl Handler {
-    pub(super) fn new(options: &SessionOptions) -> Self {
+    pub(super) fn new(options: &SessionOptions, askers: Arc<Askers>) -> Self {
         Self {
             client: options.client.clone(),
             extensions: options.extensions.clone(),
             interaction: options.interaction.clone(),
+            askers,
             progress: Arc::default(),
             tools_changed: AtomicBool::new(false),
         }
@@ -86,8 +88,14 @@ impl ClientHandler for Handler {
         let mut name = Implementation::new(self.client.name.clone(), self.client.version.clone());
         name.title.clone_from(&self.client.title);
         let mut capabilities = ClientCapabilities::default();
-        if self.interaction.is_some() {
-            capabilities.elicitation = Some(ElicitationCapability::default());
+        if let Some(interaction) = &self.interaction {
+            let mut elicitation = ElicitationCapability::default();
+            // A capability without members means forms; with pages, both are named.
+            if interaction.opens_pages() {
+                elicitation.form = Some(FormElicitationCapability::default());
+                elicitation.url = Some(UrlElicitationCapability::default());
+            }
+            capabilities.elicitation = Some(elicitation);
         }
         let extensions = self.extensions.iter().chain([&DPOP_EXTENSION]);
         let extensions = extensions.map(|id| ((*id).to_owned(), JsonObject::default()));
@@ -98,8 +106,11 @@ impl ClientHandler for Handler {
     async fn create_elicitation(
         &self,
         request: ElicitRequestParams,
-        _context: RequestContext<RoleClient>,
+        context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
+        if let Some(answer) = self.askers.ask(&context.id, request.clone()).await {
+            return Ok(answer);
+        }
         match &self.interaction {
             Some(interaction) => Ok(interaction.elicit(request).await),
             None => Ok(ElicitResult::new(ElicitationAction::Decline)),

@@ -96,6 +96,8 @@ pub struct SessionOptions {
     pub extensions: Vec<&'static str>,
     /// Who answers a server's questions; without one no server may ask any.
     pub interaction: Option<Arc<dyn Interaction>>,
+    /// Keeps no stream open for questions that belong to no call.
+    pub quiet: bool,
 }
 
 impl fmt::Debug for SessionOptions {

@@ -15,6 +15,9 @@ use crate::{error::McpError, http::BodyStream};
 /// Events as the message layer reads them.
 pub(super) type Events = stream::BoxStream<'static, Result<Sse, SseError>>;
 
+/// What a server's question is called.
+const METHOD: &str = "elicitation/create";
+
 impl Wire {
     /// The events of a body. An event that is too large ends the stream with an error answer to
     /// the request it belongs to, so that nobody asks for the rest of it; any other failure ends
@@ -37,11 +40,34 @@ impl Wire {
         stream::unfold(Some((own, events, request)), |state| async move {
             let (own, mut events, request) = state?;
             match events.next().await? {
-                Ok(event) => Some((Ok(event), Some((own, events, request)))),
+                Ok(event) => {
+                    own.note_question(&event, request.as_ref());
+                    Some((Ok(event), Some((own, events, request))))
+                }
                 Err(error) => Some((own.ended(error, request.as_ref()), None)),
             }
         })
         .boxed()
+    }
+
+    /// Tells in which answer a server's question came: the message layer does not.
+    fn note_question(&self, event: &Sse, request: Option<&RequestId>) {
+        #[derive(serde::Deserialize)]
+        struct Question {
+            id: RequestId,
+            method: String,
+        }
+        let (Some(data), Some(request)) = (&event.data, request) else {
+            return;
+        };
+        if !data.contains(METHOD) {
+            return;
+        }
+        if let Ok(question) = serde_json::from_str::<Question>(data)
+            && question.method == METHOD
+        {
+            self.inner.askers.came_in(question.id, request.clone());
+        }
     }
 
     fn ended(&self, error: SseError, request: Option<&RequestId>) -> Result<Sse, SseError> {

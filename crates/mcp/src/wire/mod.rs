@@ -16,7 +16,10 @@ use http::HeaderMap;
 use mcp_oauth_client::{AccessToken, ServerUrl};
 use tokio::sync::watch;
 
-use crate::{access::Access, error::McpError, http::StreamingTransport, token_source::TokenSource};
+use crate::{
+    access::Access, error::McpError, http::StreamingTransport, interaction::Askers,
+    token_source::TokenSource,
+};
 
 pub(crate) use failures::Failures;
 
@@ -56,6 +59,8 @@ struct Inner {
     limits: WireLimits,
     /// Whether a stream is kept open for what the server asks outside of any answer.
     listens: bool,
+    /// Who is told in which answer a question came.
+    askers: Arc<Askers>,
     /// Whether that stream is to come, or has been opened or refused.
     listening: watch::Sender<Listening>,
 }
@@ -85,6 +90,7 @@ impl Wire {
         access: &Access,
         limits: WireLimits,
         listens: bool,
+        askers: Arc<Askers>,
     ) -> Result<Self, McpError> {
         let mut headers = HeaderMap::new();
         access.headers.add_to(&mut headers);
@@ -107,6 +113,7 @@ impl Wire {
                 failures: Failures::default(),
                 limits,
                 listens,
+                askers,
                 listening: watch::Sender::new(Listening::Never),
             }),
         })

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod asking;
 mod custody;
 mod demo;
 mod odd;

@@ -10,5 +10,6 @@ mod migrations;
 mod outbox;
 mod registrations;
 mod replicas;
+mod runs;
 mod sweep;
 mod trouble;

@@ -3,4 +3,5 @@ mod chat;
 mod connection;
 mod discover;
 mod headers;
+mod runs;
 mod start;
