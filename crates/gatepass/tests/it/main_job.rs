@@ -310,7 +310,7 @@ async fn two_servers_with_the_same_tools_serve_one_turn() {
 
 #[tokio::test]
 async fn tools_that_fail_hang_or_answer_too_much_end_clearly() {
-    let app = TestApp::start_configured("demo = true\n[limits]\ntool_seconds = 1\n").await;
+    let app = TestApp::start_configured("demo = true\n[limits]\ntool_seconds = 5\n").await;
     app.demo()
         .behaviour()
         .set(|behaviour| behaviour.mcp.test_tools = true);
@@ -331,7 +331,7 @@ async fn tools_that_fail_hang_or_answer_too_much_end_clearly() {
         problem(use_tool("no_such_tool").await).await,
     ];
     assert_snapshot!(read.join("\n").replace(&port, "PORT"), @r#"
-    502 /problems/tool-failed retry: localhost:PORT gave no sign of progress for 1 seconds.
+    502 /problems/tool-failed retry: localhost:PORT gave no sign of progress for 5 seconds.
     502 /problems/tool-failed none: localhost:PORT answered with more than 4 MiB, which is more than can be used; nothing was cut off silently.
     502 /problems/tool-failed none: localhost:PORT reports an error: there is no tool "no_such_tool" (-32602).
     "#);
@@ -341,7 +341,7 @@ async fn tools_that_fail_hang_or_answer_too_much_end_clearly() {
         .as_str()
         .unwrap()
         .to_owned();
-    assert_snapshot!(error.replace(&port, "PORT"), @"localhost:PORT gave no sign of progress for 1 seconds.");
+    assert_snapshot!(error.replace(&port, "PORT"), @"localhost:PORT gave no sign of progress for 5 seconds.");
     assert_eq!(heard.last().unwrap()["type"], "finish");
 }
 

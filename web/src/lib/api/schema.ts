@@ -98,7 +98,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Come back to a turn: its stream from the start. */
+        /** Come back to a turn: its stream from the start. With answers, a turn that waits goes on. */
         post: operations["resume"];
         delete?: never;
         options?: never;
@@ -302,6 +302,18 @@ export interface components {
          * @enum {string}
          */
         Actor: "you" | "admin" | "vendor" | "nobody";
+        /** @description An answer to one thing a turn asks. */
+        AnswerRequest: {
+            /**
+             * @description Authorization: `connect` or `skip`. Approval: `approve` or `deny`. Elicitation: `accept`,
+             *     `decline` or `cancel`.
+             */
+            action: string;
+            /** @description What was filled in, where a form was accepted. */
+            content?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** @description A file that comes with a message. */
         AttachmentRequest: {
             /** @description Its content in base64. */
@@ -411,6 +423,7 @@ export interface components {
         ConversationAnswer: components["schemas"]["Conversation"] & {
             /** @description The first one first. */
             messages: components["schemas"]["Message"][];
+            run?: components["schemas"]["RunState"] | null;
             /** @description The turn under way, to come back to. */
             runId?: string | null;
         };
@@ -577,6 +590,18 @@ export interface components {
             /** @description The cause in one sentence. */
             summary?: string | null;
         };
+        /** @description What a person brings to a turn: nothing, to hear it again; or answers to what it asks. */
+        ResumeRequest: {
+            /** @description The answers, by `askId`. */
+            answers?: {
+                [key: string]: components["schemas"]["AnswerRequest"];
+            };
+            /**
+             * @description The servers whose tools may be called, with their connections as they are now. Nothing of
+             *     it is kept while a turn waits.
+             */
+            servers?: components["schemas"]["ServerRequest"][];
+        };
         /** @description What became of a connection's tokens. */
         RevokeAnswer: {
             /** @description What the person should know. */
@@ -589,6 +614,13 @@ export interface components {
          * @enum {string}
          */
         Rung: "preregistered" | "metadata-document" | "dynamic" | "client-required";
+        /** @description A turn that is not over. */
+        RunState: {
+            /** @description Its id. */
+            id: string;
+            /** @description `running`, or `waiting` for answers. */
+            state: string;
+        };
         /** @description Sealed headers. */
         SealAnswer: {
             /**
@@ -635,6 +667,13 @@ export interface components {
             name?: string;
             /** @description Headers to send to it, as `/api/mcp/headers/seal` gave them. */
             sealedHeaders?: string | null;
+            /**
+             * @description What the person decided about its tools, by their names. Those not named are asked for
+             *     where the server says that they may destroy something, and called otherwise.
+             */
+            tools?: {
+                [key: string]: components["schemas"]["ToolRule"];
+            };
             /** @description Its MCP endpoint. */
             url: string;
         };
@@ -699,6 +738,8 @@ export interface components {
         Tool: {
             /** @description Hints about its behaviour. */
             annotations?: unknown;
+            /** @description What tells this definition of the tool from another, to remember a decision with. */
+            definition: string;
             /** @description What it does. */
             description?: string | null;
             /** @description The JSON schema of its arguments. */
@@ -707,6 +748,18 @@ export interface components {
             name: string;
             /** @description Its name for people. */
             title?: string | null;
+        };
+        /**
+         * @description What may be done with a tool.
+         * @enum {string}
+         */
+        ToolPolicy: "always" | "ask" | "never" | "off";
+        /** @description A decision about a tool. */
+        ToolRule: components["schemas"]["ToolPolicy"] | {
+            /** @description The definition that it was decided for, as a list of tools or an ask names it. */
+            definition?: string | null;
+            /** @description What was decided. */
+            policy: components["schemas"]["ToolPolicy"];
         };
         /** @description A server's tools. */
         ToolsAnswer: {
@@ -1005,7 +1058,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"];
+            };
+        };
         responses: {
             /** @description Server-sent events, AI SDK UI message stream v1 */
             200: {
@@ -1014,6 +1071,40 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+            /** @description Handed over to where the turn runs: its stream there goes on */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-answer`: the turn goes on waiting */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `run-not-found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `turn-in-progress`: another part of it is under way elsewhere */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             default: {
