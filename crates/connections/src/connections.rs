@@ -45,6 +45,15 @@ impl Default for Custody {
 }
 
 /// The keeper of connections. Cheap to clone.
+///
+/// Each of its doors takes the owner, who has shown the cookie:
+///
+/// ```compile_fail,E0061
+/// # use gatepass_connections::{Connections, Need, SealedConnection};
+/// async fn anybodys(connections: &Connections, presented: &SealedConnection) {
+///     let _ = connections.current(presented, Need::Valid).await;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Connections {
     pub(crate) inner: Arc<Inner>,

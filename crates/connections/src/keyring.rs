@@ -10,6 +10,8 @@ use mcp_oauth_client::Random;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::seal::Sealed;
+
 const LENGTH: usize = 32;
 /// Most keys in a ring; old ones are dropped once nothing is sealed by them any more.
 const MOST_KEYS: usize = 16;
@@ -82,6 +84,12 @@ impl KeyRing {
             text.push('\n');
         }
         text
+    }
+
+    /// Whether a seal was made by one of these keys, going by the key's name in front of it.
+    pub fn made(&self, sealed: &Sealed) -> bool {
+        let mut parts = sealed.as_str().split('.');
+        parts.nth(1).is_some_and(|id| self.by_id(id).is_some())
     }
 
     pub(crate) fn newest(&self) -> (&str, &[u8; LENGTH]) {

@@ -82,6 +82,16 @@ impl fmt::Debug for OwnerId {
 }
 
 /// An owner who is present: has shown the cookie. Every look-up and every seal needs one.
+///
+/// What the store knows of an owner does not make one, so nothing that is read from the database
+/// opens a connection:
+///
+/// ```compile_fail,E0308
+/// # use gatepass_connections::{Owner, OwnerId};
+/// fn impersonate(id: OwnerId) -> Owner {
+///     Owner::new(id)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Owner {
     id: OwnerId,

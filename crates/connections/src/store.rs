@@ -62,6 +62,24 @@ pub enum Lease {
 }
 
 /// The rows of connections.
+///
+/// Nothing finds a connection by its id alone: a look-up that names no owner is no program.
+///
+/// ```compile_fail,E0061
+/// # use gatepass_connections::{ConnectionId, store::ConnectionStore};
+/// async fn whoevers(store: &dyn ConnectionStore, id: &ConnectionId) {
+///     let _ = store.connection(id).await;
+/// }
+/// ```
+///
+/// With its owner it is:
+///
+/// ```
+/// # use gatepass_connections::{ConnectionId, Owner, store::ConnectionStore};
+/// async fn theirs(store: &dyn ConnectionStore, owner: &Owner, id: &ConnectionId) {
+///     let _ = store.connection(owner.id(), id).await;
+/// }
+/// ```
 pub trait ConnectionStore: Send + Sync {
     /// The row of an owner's connection.
     fn connection<'a>(

@@ -51,6 +51,17 @@ impl World {
             DatabaseSetting::Postgres(url) => Database::postgres(url.expose()).await,
         }
         .with_context(|| config.database.origin.to_string())?;
+        let seals = database.some_seals().await?;
+        let foreign = seals.iter().filter(|sealed| !keys.made(sealed)).count();
+        if foreign > 0 {
+            tracing::warn!(
+                foreign,
+                looked_at = seals.len(),
+                key_file = %config.key_file.value.display(),
+                "the database holds what other master keys have sealed: those connections have to \
+                 be made again. If several processes share the database, all need the same keys"
+            );
+        }
         let policy = policy(config, demo)?;
         let mut to_the_model = policy.clone();
         let model = config.model_url.value.as_ref();

@@ -1,7 +1,7 @@
 //! The rows of dynamic registrations.
 
 use gatepass_connections::{
-    Sealed,
+    Sealed, StoreError,
     store::{RegistrationRow, RegistrationStore, StoreResult},
 };
 use mcp_oauth_client::Timestamp;
@@ -11,6 +11,21 @@ use crate::{
     error::{corrupt, store_error},
     pool::{Database, on},
 };
+
+impl Database {
+    /// Some of what is sealed here: the registrations, and a thousand connections at most. For
+    /// looking at whose keys have sealed it.
+    pub async fn some_seals(&self) -> Result<Vec<Sealed>, StoreError> {
+        const SQL: &str = "SELECT sealed FROM registration UNION ALL SELECT sealed FROM \
+            (SELECT sealed FROM connection WHERE sealed IS NOT NULL LIMIT 1000) AS some";
+        let found = on!(self, pool => query_as::<_, (String,)>(SQL).fetch_all(pool).await);
+        let found = found.map_err(store_error)?;
+        Ok(found
+            .into_iter()
+            .map(|(sealed,)| Sealed::from_text(sealed))
+            .collect())
+    }
+}
 
 impl RegistrationStore for Database {
     fn registration<'a>(

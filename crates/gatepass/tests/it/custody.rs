@@ -414,6 +414,7 @@ async fn the_master_key_changes_under_live_connections_and_none_is_lost() {
     let new = fresh();
     std::fs::write(&keys, format!("{new}{old}")).unwrap();
     let program = restart(program).await;
+    assert!(!program.log().contains("what other master keys have sealed"));
     traveller.arrive(&callback).await;
     let answer = traveller.get(&format!("/api/mcp/oauth/flows/{flow}")).await;
     let answer: Value = answer.json().await.unwrap();
@@ -439,6 +440,7 @@ async fn the_master_key_changes_under_live_connections_and_none_is_lost() {
             3
         );
     }
+    assert!(program.log().contains("what other master keys have sealed"));
     let (late, lost) = (&browsers[3], &connections[3]);
     let again = "401 /problems/reauthorize authorize: This connection cannot be opened here: this was sealed for another browser, or by a key that this server no longer has. Connect again.";
     assert_eq!(problem(late.post(REFRESH, &body(lost)).await).await, again);
