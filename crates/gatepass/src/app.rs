@@ -66,6 +66,8 @@ pub struct App {
     pub draining: CancellationToken,
     /// Cancelled when nothing new is accepted any more: waits end with it.
     pub ending: CancellationToken,
+    /// Cancelled when connections are closed as soon as their request is answered.
+    pub leaving: CancellationToken,
     /// Work that goes on when nobody waits for it, and that the end of the process waits for.
     pub work: TaskTracker,
 }

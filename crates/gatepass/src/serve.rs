@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use axum::serve::ListenerExt;
 use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, HeaderSeals, Registrations, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
@@ -22,7 +23,7 @@ use crate::{
     chat::{models::Models, turns::Turns, waiting},
     config::{Config, PublicUrl},
     demo::Running,
-    http::{cookies::Cookies, rate::Rates},
+    http::{cookies::Cookies, door::Door, rate::Rates},
     router::router,
     shutdown,
     tools::questions::Nobody,
@@ -84,13 +85,17 @@ pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow
     forget_last_demo(&app).await?;
     let router = router(&app, bound)?;
     app.work.spawn(upkeep(Arc::clone(&app)));
-    let ending = app.ending.clone();
+    let door = Door::new(listener, app.ending.clone())?.tap_io(|connection| {
+        // What is said in small pieces is heard at once.
+        let _ = connection.set_nodelay(true);
+    });
+    let leaving = app.leaving.clone();
     let task = tokio::spawn(async move {
         axum::serve(
-            listener,
+            door,
             router.into_make_service_with_connect_info::<SocketAddr>(),
         )
-        .with_graceful_shutdown(ending.cancelled_owned())
+        .with_graceful_shutdown(leaving.cancelled_owned())
         .await
     });
     Ok(Server {
@@ -213,6 +218,7 @@ fn assemble(
         metrics,
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
+        leaving: CancellationToken::new(),
         work: TaskTracker::new(),
         config,
     })

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 
+/// How long whoever has connected before the door was closed may take to say what they want.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long things may take to stop that were told to.
 const STOPPING: Duration = Duration::from_secs(10);
 /// How long the last answers may take to leave.
@@ -38,6 +40,9 @@ pub async fn end(
     );
     let _ = hurry.run_until_cancelled(tokio::time::sleep(drain)).await;
     app.ending.cancel();
+    let last = LAST_WORDS.min(grace);
+    let _ = hurry.run_until_cancelled(tokio::time::sleep(last)).await;
+    app.leaving.cancel();
     let in_time = tokio::time::timeout(grace, over(app));
     if !matches!(hurry.run_until_cancelled(in_time).await, Some(Ok(()))) {
         app.turns.stop_all();

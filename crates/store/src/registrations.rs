@@ -17,7 +17,7 @@ impl Database {
     /// looking at whose keys have sealed it.
     pub async fn some_seals(&self) -> Result<Vec<Sealed>, StoreError> {
         const SQL: &str = "SELECT sealed FROM registration UNION ALL SELECT sealed FROM \
-            (SELECT sealed FROM connection WHERE sealed IS NOT NULL LIMIT 1000) AS some";
+            (SELECT sealed FROM connection WHERE sealed IS NOT NULL LIMIT 1000) AS thousand";
         let found = on!(self, pool => query_as::<_, (String,)>(SQL).fetch_all(pool).await);
         let found = found.map_err(store_error)?;
         Ok(found

@@ -3,7 +3,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -35,14 +35,20 @@ struct Board {
     upstreams: Vec<Upstream>,
     next: usize,
     served: Vec<Served>,
+    under_way: Vec<UnderWay>,
 }
 
 struct Upstream {
     name: String,
     address: String,
     ready: bool,
-    /// Answers that are still on their way.
-    streaming: Arc<()>,
+}
+
+/// An answer that is on its way for as long as somebody holds the other end.
+struct UnderWay {
+    by: String,
+    path: String,
+    here: Weak<()>,
 }
 
 /// A request, and who served it.
@@ -88,7 +94,6 @@ impl Proxy {
             name: name.to_owned(),
             address: address.to_owned(),
             ready: true,
-            streaming: Arc::default(),
         });
     }
 
@@ -98,13 +103,13 @@ impl Proxy {
         board.upstreams.retain(|upstream| upstream.name != name);
     }
 
-    /// How many answers of a process are still on their way.
-    pub(crate) fn streaming(&self, name: &str) -> usize {
-        let board = self.inner.board.lock().unwrap();
-        let mut found = board.upstreams.iter().filter(|own| own.name == name);
-        found
-            .next()
-            .map_or(0, |own| Arc::strong_count(&own.streaming) - 1)
+    /// Who is at work on an answer to a path that holds `part`.
+    pub(crate) fn under_way(&self, part: &str) -> Vec<String> {
+        let mut board = self.inner.board.lock().unwrap();
+        board.under_way.retain(|one| one.here.strong_count() > 0);
+        let found = board.under_way.iter();
+        let found = found.filter(|one| one.path.contains(part));
+        found.map(|one| one.by.clone()).collect()
     }
 
     /// Everything that was served so far.
@@ -148,8 +153,8 @@ async fn probe(inner: Arc<Inner>) {
     }
 }
 
-/// The next process in turn, of those that are ready.
-fn next(inner: &Inner) -> Option<(String, String, Arc<()>)> {
+/// The next process in turn, of those that are ready; it is at work until the last is let go.
+fn next(inner: &Inner, path: &str) -> Option<(String, String, Arc<()>)> {
     let mut board = inner.board.lock().unwrap();
     let count = board.upstreams.len();
     for _ in 0..count {
@@ -157,8 +162,14 @@ fn next(inner: &Inner) -> Option<(String, String, Arc<()>)> {
         board.next += 1;
         let upstream = &board.upstreams[at];
         if upstream.ready {
-            let streaming = Arc::clone(&upstream.streaming);
-            return Some((upstream.name.clone(), upstream.address.clone(), streaming));
+            let (name, address) = (upstream.name.clone(), upstream.address.clone());
+            let here = Arc::new(());
+            board.under_way.push(UnderWay {
+                by: name.clone(),
+                path: path.to_owned(),
+                here: Arc::downgrade(&here),
+            });
+            return Some((name, address, here));
         }
     }
     None
@@ -170,7 +181,7 @@ async fn forward(State(inner): State<Arc<Inner>>, request: Request) -> Response<
     let path = parts.uri.path().to_owned();
     let target = parts.uri.path_and_query().unwrap().as_str();
     for _ in 0..20 {
-        let Some((name, address, streaming)) = next(&inner) else {
+        let Some((name, address, here)) = next(&inner, &path) else {
             tokio::time::sleep(PROBE).await;
             continue;
         };
@@ -200,7 +211,7 @@ async fn forward(State(inner): State<Arc<Inner>>, request: Request) -> Response<
             }
         }
         let stream = futures::StreamExt::map(answer.bytes_stream(), move |piece| {
-            let _on_its_way = &streaming;
+            let _at_work = &here;
             piece
         });
         return response.body(Body::from_stream(stream)).unwrap();

@@ -1,11 +1,12 @@
 //! Several real programs over one PostgreSQL, behind a plain reverse proxy.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use gatepass_demo::{Decision, Demo, Fault, Person, Plan, When, behaviour::AutoDecision};
 use gatepass_test_postgres::Postgres;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     program::Program,
@@ -216,35 +217,47 @@ async fn a_rolling_restart_loses_no_sign_in_and_no_chat() {
     let mut cluster = Cluster::start("drain_seconds = 1\ngrace_seconds = 60").await;
     let mcp = cluster.demo.mcp_url().to_owned();
     cluster.demo.behaviour().set(|behaviour| {
-        behaviour.model.pause_millis = 150;
+        behaviour.model.pause_millis = 200;
         behaviour.authorize.auto = Some(AutoDecision::Allow);
     });
     let signed_in = begin(cluster.browser(), &mcp).await;
     signed_in.allow().await;
     let connection = signed_in.result().await;
-    let chatting = std::sync::Arc::new(signed_in.browser);
+    let chatting = Arc::new(signed_in.browser);
     let (mut flows, mut chats) = (Vec::new(), Vec::new());
     for step in 0..3 {
+        let oldest = cluster.programs[0].0.clone();
+        let (restart, begun) = watch::channel(false);
         for n in 0..EACH {
-            let begun = std::sync::Arc::new(begin(cluster.browser(), &mcp).await);
-            let page = std::sync::Arc::clone(&begun);
-            flows.push(tokio::spawn(async move { page.result().await }));
-            // People take their time: they come back while the processes are being replaced.
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(150 * n as u64)).await;
-                begun.allow().await;
-            });
-            let id = conversation(&chatting).await;
-            let (browser, connection) = (std::sync::Arc::clone(&chatting), connection.clone());
+            let (browser, mcp, mut begun) = (cluster.browser(), mcp.clone(), begun.clone());
+            flows.push(tokio::spawn(async move {
+                let flow = begin(browser, &mcp).await;
+                let person = async {
+                    begun.wait_for(|begun| *begun).await.unwrap();
+                    // People take their time: they come back while a process is being replaced.
+                    tokio::time::sleep(Duration::from_millis(100 * n as u64)).await;
+                    flow.allow().await;
+                };
+                tokio::join!(flow.result(), person).0
+            }));
+        }
+        let waiting = |count| (count >= EACH).then_some(());
+        until(async || waiting(cluster.proxy.under_way("/flows/").len())).await;
+        for n in 0..EACH {
+            let (browser, connection) = (Arc::clone(&chatting), connection.clone());
             let (mcp, sum) = (mcp.clone(), 1000 * step + n);
             chats.push(tokio::spawn(async move {
+                let id = conversation(&browser).await;
                 let text = format!("what is {sum} + 100000");
                 let heard = chat(&browser, &id, &text, &mcp, &connection).await;
                 (id, 100_000 + sum, heard)
             }));
         }
-        let oldest = cluster.programs[0].0.clone();
-        until(async || (cluster.proxy.streaming(&oldest) >= EACH / 3).then_some(())).await;
+        let at_work =
+            |by: Vec<String>| (by.iter().filter(|by| **by == oldest).count() >= 2).then_some(());
+        until(async || at_work(cluster.proxy.under_way("/messages"))).await;
+        assert!(cluster.proxy.under_way("/flows/").contains(&oldest));
+        restart.send_replace(true);
         cluster.replace_oldest().await;
     }
     for flow in flows {
