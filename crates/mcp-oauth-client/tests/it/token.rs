@@ -163,6 +163,7 @@ async fn every_failing_answer_has_its_recovery() {
         (400, r#"{"error":"invalid_grant"}"#, Recovery::Reauthorize),
         (401, r#"{"error":"invalid_grant"}"#, Recovery::Reauthorize),
         (403, r#"{"error":"invalid_grant"}"#, Recovery::Reauthorize),
+        (403, r#"{"error":"invalid_code"}"#, Recovery::Reauthorize),
         (400, "", Recovery::Reauthorize),
         (
             200,
