@@ -1,12 +1,15 @@
 // What servers, models and tools write is shown, never obeyed.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe } from 'node:test';
+import { listen } from '../fixtures/listen.mjs';
 import { startModel } from '../fixtures/model.mjs';
 import { App } from '../lib/app.mjs';
 import { browserTest } from '../lib/browser.mjs';
 import { startHostileServer, HOSTILE } from '../fixtures/hostile-server.mjs';
 import { expectSoon } from '../lib/expect.mjs';
 import { startGatepass } from '../lib/gatepass.mjs';
+
+const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
 const MARKDOWN = `# Hello <img src=x onerror="document.title='owned'">
 
@@ -56,6 +59,32 @@ describe('text from outside', () => {
     await page.reload();
     await app.answered('(evil.example)');
     await harmless(page);
+  });
+
+  browserTest('a picture from elsewhere is loaded when the person wants to see it, and not by the page', on, async ({ page }) => {
+    const seen = [];
+    const host = await listen();
+    host.handle((request, response) => {
+      seen.push(request.headers);
+      response.setHeader('content-type', 'image/png').end(Buffer.from(PIXEL, 'base64'));
+    });
+    try {
+      const app = new App(page, gatepass.url);
+      await app.open();
+      model.says(`Look: ![a pixel](${host.url}/pixel.png) and ![none](http://localhost:1/none.png)`);
+      await app.send('Show me');
+      await app.answered('Look:');
+      assert.deepEqual(seen, [], 'nobody asked for it');
+      await app.answer.getByRole('button', { name: `Show picture from ${new URL(host.url).host}` }).click();
+      const picture = app.answer.getByRole('img', { name: 'a pixel' });
+      await expectSoon(() => picture.evaluate((own) => own.naturalWidth), (width) => width === 1, 'the picture is shown');
+      assert.equal(seen.length, 1);
+      assert.equal(seen[0].cookie, undefined);
+      assert.equal(seen[0].referer, undefined);
+      assert.doesNotMatch(seen[0]['user-agent'], /Chrome/, 'its host learns of Gatepass alone');
+    } finally {
+      await host.close();
+    }
   });
 
   browserTest('a server’s name, tools, results and errors are words and nothing else', on, async ({ page }) => {

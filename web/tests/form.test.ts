@@ -110,3 +110,62 @@ describe("a filled form becomes arguments", () => {
     expect(read(properties, {})).toEqual({ ok: true, value: {} });
   });
 });
+
+describe("a server's question", () => {
+  const schema = {
+    type: "object",
+    properties: {
+      mail: { type: "string", format: "email" },
+      site: { type: "string", format: "uri" },
+      day: { type: "string", format: "date" },
+      moment: { type: "string", format: "date-time" },
+      nick: { type: "string", minLength: 2, maxLength: 4 },
+      count: { type: "integer", minimum: 1, maximum: 9 },
+      share: { type: "number" },
+      sure: { type: "boolean", default: true },
+      plain: { type: "string", enum: ["a", "b"] },
+      named: { type: "string", enum: ["r", "g"], enumNames: ["Red", "Green"] },
+      titled: { type: "string", oneOf: [{ const: "s", title: "Small" }, { const: "l", title: "Large" }], default: "l" },
+      several: { type: "array", items: { type: "string", enum: ["x", "y", "z"] }, minItems: 1, maxItems: 2, default: ["y"] },
+      severalTitled: { type: "array", items: { anyOf: [{ const: "1", title: "One" }, { const: "2", title: "Two" }] } },
+    },
+    required: ["mail"],
+  };
+  const fields = fieldsOf(schema) ?? [];
+
+  it("becomes a field of every kind, with the names of its options", () => {
+    expect(fields.map(({ name, kind, input }) => `${name} ${kind}${kind === "text" ? ` ${input}` : ""}`)).toEqual([
+      "mail text email", "site text url", "day text date", "moment text datetime-local", "nick text text", "count integer", "share number",
+      "sure boolean", "plain enum", "named enum", "titled enum", "several choices", "severalTitled choices",
+    ]);
+    expect(fields.find(({ name }) => name === "named")?.optionLabels).toEqual(["Red", "Green"]);
+    expect(fields.find(({ name }) => name === "titled")).toMatchObject({ options: ["s", "l"], optionLabels: ["Small", "Large"] });
+  });
+
+  it("is answered with its defaults and what was entered", () => {
+    const entries = { mail: "ada@example.org", site: "https://a.example/", day: "2026-11-23", moment: "2026-11-23T12:00:00Z", nick: "Ada", count: "3", share: "0.5", plain: "1", severalTitled: ["1", "0"] };
+    expect(readFields(fields, entries)).toEqual({
+      ok: true,
+      value: {
+        mail: "ada@example.org", site: "https://a.example/", day: "2026-11-23", moment: "2026-11-23T12:00:00.000Z", nick: "Ada", count: 3, share: 0.5,
+        sure: true, plain: "b", titled: "l", several: ["y"], severalTitled: ["2", "1"],
+      },
+    });
+  });
+
+  it.each([
+    [{ mail: "" }, "mail", "This is required."],
+    [{ mail: "ada" }, "mail", "This is not an e-mail address."],
+    [{ site: "not a url" }, "site", "This is not a URL."],
+    [{ day: "2026-13-45" }, "day", "This is not a date."],
+    [{ moment: "soon" }, "moment", "This is not a date and time."],
+    [{ nick: "A" }, "nick", "This needs at least 2 characters."],
+    [{ nick: "Adele" }, "nick", "This may have at most 4 characters."],
+    [{ count: "0" }, "count", "This must be at least 1."],
+    [{ count: "1.5" }, "count", "This must be a whole number."],
+    [{ share: "half" }, "share", "This is not a number."],
+    [{ several: ["0", "1", "2"] }, "several", "Choose at most 2."],
+  ])("%j is told where it was entered", (entered, field, error) => {
+    expect(readFields(fields, { mail: "ada@example.org", ...entered })).toEqual({ ok: false, errors: { [field]: error } });
+  });
+});

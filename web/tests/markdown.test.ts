@@ -96,8 +96,12 @@ describe("Markdown", () => {
     expect(link?.getAttribute("rel")).toContain("noreferrer");
   });
 
-  it("shows a picture from elsewhere as a link, so that its host learns nothing", () => {
-    const page = render("![a cat](https://pics.example/cat.png)");
+  it("shows a picture from elsewhere as a link until the person wants to see it, so that its host learns nothing", () => {
+    const page = render("![a cat](https://pics.example/cat.png) ![local](/api/config) ![bad](javascript:alert)");
+    expect(page.querySelectorAll("img")).toHaveLength(0);
     expect(page.querySelector("a")?.textContent).toBe("a cat");
+    expect(page.querySelectorAll("button.load")).toHaveLength(1);
+    expect(page.querySelector("button")?.textContent).toBe("Show picture from pics.example");
+    expect(page.textContent).toContain("local bad");
   });
 });

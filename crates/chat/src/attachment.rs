@@ -53,7 +53,7 @@ impl Attachment {
         let Ok(content) = STANDARD.decode(base64) else {
             return Err(AttachmentError::Broken(name));
         };
-        if let Some(media_type) = picture(&content) {
+        if let Some(media_type) = picture_type(&content) {
             return Ok(Self {
                 name,
                 kind: AttachmentKind::Image,
@@ -138,8 +138,8 @@ pub fn stored_bytes(parts: &[Value]) -> usize {
         .sum()
 }
 
-/// A picture's type by its first bytes.
-fn picture(content: &[u8]) -> Option<&'static str> {
+/// A picture's type by its first bytes: PNG, JPEG, GIF or WebP.
+pub fn picture_type(content: &[u8]) -> Option<&'static str> {
     match content {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
         [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),

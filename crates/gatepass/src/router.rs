@@ -19,7 +19,7 @@ use crate::{
     problem::{self, Kind, Problem},
     routes::{
         callback, client_metadata, config, connection, conversations, discover, flows,
-        headers as sealed_headers, messages, openapi, runs, start, tools,
+        headers as sealed_headers, messages, openapi, picture, runs, start, tools,
     },
     ui,
 };
@@ -40,6 +40,7 @@ pub fn router(app: &Arc<App>, bound: SocketAddr) -> anyhow::Result<Router> {
         .routes(routes!(tools::list))
         .routes(routes!(connection::refresh))
         .routes(routes!(connection::revoke))
+        .routes(routes!(picture::picture))
         .layer(session(Cost::Outbound))
         .layer(middleware::from_fn(in_time));
     // Tools have bounds of their own, which are longer. A message may be as long as configured;

@@ -10,6 +10,7 @@ pub mod flows;
 pub mod headers;
 pub mod messages;
 pub mod openapi;
+pub mod picture;
 pub mod progress;
 pub mod runs;
 pub mod start;

@@ -123,6 +123,9 @@ function plainTool(tool: Tool): Tool {
 export const callTool = async (target: Target, name: string, args: JsonObject, signal?: AbortSignal) =>
   carried(target.url, await json<CallAnswer>("POST", "/api/mcp/tools/call", { ...target, name, arguments: args }, signal));
 
+/** A picture from elsewhere, fetched by Gatepass. */
+export const getPicture = async (url: string): Promise<Blob> => (await request("POST", "/api/picture", { url })).blob();
+
 const conversations = "/api/conversations";
 const one = (id: string) => `${conversations}/${encodeURIComponent(id)}`;
 

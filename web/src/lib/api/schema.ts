@@ -266,6 +266,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a picture that an answer names, because the person wants to see it. PNG, JPEG, GIF and
+         *     WebP, by their content; no redirect is followed and nothing of the person is told.
+         */
+        post: operations["picture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/oauth/client-metadata.json": {
         parameters: {
             query?: never;
@@ -527,6 +547,11 @@ export interface components {
             report: components["schemas"]["Report"];
             /** @enum {boolean} */
             requiresAuth: false;
+        };
+        /** @description Which picture. */
+        PictureRequest: {
+            /** @description Its https URL. */
+            url: string;
         };
         /** @description A problem as it is sent: `application/problem+json`. */
         Problem: {
@@ -1445,6 +1470,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    picture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureRequest"];
+            };
+        };
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
                 };
             };
             default: {

@@ -34,11 +34,13 @@ const marked = new Marked({
     },
     // Nobody can tick it; a sign says the same, also to a screen reader.
     checkbox: ({ checked }) => `<span class="tick">${checked ? "☑" : "☐"}</span> `,
-    // A picture from elsewhere would tell its host who reads this: it becomes a link.
+    // A picture from elsewhere would tell its host who reads this: it waits until the person wants to see it.
     image: ({ href, text }) =>
       /^data:image\/(?:png|jpeg|gif|webp);/.test(href)
         ? `<img src="${escape(href)}" alt="${escape(text)}">`
-        : `<a class="picture" href="${escape(href)}">${escape(text || "Picture")}</a>`,
+        : /^https?:/i.test(href)
+          ? `<span class="picture"><a href="${escape(href)}">${escape(text || "Picture")}</a> <button type="button" class="load">Show picture from ${escape(hostOf(href))}</button></span>`
+          : escape(text || "Picture"),
     // Where a link leads is said where its words could name another place.
     link({ href, tokens }) {
       const words = this.parser.parseInline(tokens);

@@ -3,5 +3,6 @@ mod chat;
 mod connection;
 mod discover;
 mod headers;
+mod picture;
 mod runs;
 mod start;
