@@ -101,7 +101,7 @@ describe('adding a server', () => {
     await access('second-key');
     await page.reload();
     await card.is('sign-in-again');
-    await card.button('Enter another key').click();
+    await card.button('Enter key again').click();
     assert.equal(await page.getByLabel('Header value').inputValue(), '', 'a key is never shown again');
     await page.getByLabel('Header value').fill('second-key');
     await page.getByRole('button', { name: 'Save key' }).click();

@@ -20,12 +20,19 @@ const denied: Problem = { type: "/problems/access-denied", title: "Denied", stat
 class Server {
   starts: Record<string, unknown>[] = [];
   flow: FlowAnswer = { status: "pending" };
+  /** How single flows ended, by their ids. */
+  ended: Record<string, FlowAnswer> = {};
   startProblem: Problem | null = null;
   expiresIn = 600_000;
   #waiting: (() => void)[] = [];
 
   end(flow: FlowAnswer): void {
     this.flow = flow;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  endOne(id: string, flow: FlowAnswer): void {
+    this.ended[id] = flow;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
@@ -38,14 +45,15 @@ class Server {
       return json({ flowId: `f${this.starts.length}`, authorizationUrl: "https://auth.example.com/authorize?x=1", expiresAt: Date.now() + this.expiresIn });
     }
     if (path.startsWith("/api/mcp/oauth/flows/")) {
-      if (path.includes("wait=") && this.flow.status === "pending") {
+      const id = /flows\/([^?]+)/.exec(path)?.[1] ?? "";
+      if (path.includes("wait=") && !this.ended[id] && this.flow.status === "pending") {
         await new Promise<void>((wake) => {
           this.#waiting.push(wake);
           init.signal?.addEventListener("abort", () => wake());
         });
         init.signal?.throwIfAborted();
       }
-      return json(this.flow);
+      return json(this.ended[id] ?? this.flow);
     }
     if (path === "/api/mcp/tools") return json({ server: { name: "n" }, protocolVersion: "2026-07-28", tools: [] });
     return json(denied, 404);
@@ -110,6 +118,29 @@ describe("a sign-in", () => {
     await flows.begin(id, {});
     expect(flows.failures[id]).toBeUndefined();
     expect(server.starts).toHaveLength(2);
+  });
+
+  it("that was begun anew still counts when the first one is finished after all", async () => {
+    const { server, flows, registry, statuses } = await page(popupOf());
+    const { id } = registry.add("https://mcp.example.com/mcp", { enabled: false });
+    await flows.begin(id, {});
+    await flows.begin(id, {});
+    expect(flows.pending(id)?.flowId).toBe("f2");
+    server.endOne("f1", { status: "authorized", connection });
+    await vi.waitFor(() => expect(registry.get(id)?.connection?.id).toBe("c1"));
+    expect(registry.flows).toEqual([]);
+    await vi.waitFor(() => expect(statuses.state(registry.get(id)!)).toBe("connected"));
+  });
+
+  it("that was begun anew says nothing about the failure of the first one", async () => {
+    const { server, flows, registry } = await page(popupOf());
+    const { id } = registry.add("https://mcp.example.com/mcp", { enabled: false });
+    await flows.begin(id, {});
+    await flows.begin(id, {});
+    server.endOne("f1", { status: "failed", problem: denied });
+    await vi.waitFor(() => expect(registry.flows.map(({ flowId }) => flowId)).toEqual(["f2"]));
+    expect(flows.failures[id]).toBeUndefined();
+    expect(flows.pending(id)?.flowId).toBe("f2");
   });
 
   it("keeps its place in the storage, so that a reload picks the result up", async () => {

@@ -61,7 +61,7 @@ export function cardWords(state: CardState, server: Server, finding: Finding | n
           tone: "act",
           sentence: finding?.problem?.detail ?? "The server does not accept your key any more.",
           next: "key",
-          button: "Enter another key",
+          button: "Enter key again",
         };
       }
       return {

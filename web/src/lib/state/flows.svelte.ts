@@ -53,7 +53,7 @@ class Flows {
   }
 
   pending(serverId: string): PendingFlow | null {
-    return registry.flows.findLast((flow) => flow.serverId === serverId) ?? null;
+    return registry.flows.findLast((flow) => flow.serverId === serverId && !flow.superseded) ?? null;
   }
 
   /**
@@ -64,7 +64,9 @@ class Flows {
     const server = registry.get(serverId);
     if (!server) return;
     const popup = openWindow(serverId, hostOf(choice.issuer ?? server.url));
-    this.cancel(serverId, false);
+    // What was begun before may still be finished in its window, and then it counts.
+    for (const flow of registry.flows) if (flow.serverId === serverId) this.#letGo(flow.flowId);
+    registry.supersede(serverId);
     this.#setFailure(serverId, null);
     const request: StartRequest = {
       url: server.url,
@@ -152,8 +154,9 @@ class Flows {
       if (!registry.flows.some((flow) => flow.flowId === flowId)) return true;
       if (answer.status === "pending") return false;
       if (answer.status === "authorized" && answer.connection) {
-        this.#over(flow);
+        // In this order another tab never sees a sign-in that is over and has brought nothing.
         registry.connect(flow.serverId, answer.connection);
+        this.cancel(flow.serverId);
         statuses.drop(flow.serverId);
         notices.say(`Connected to ${registry.get(flow.serverId)?.name ?? "the server"}.`, "good");
         void statuses.check(flow.serverId);
@@ -176,7 +179,10 @@ class Flows {
   }
 
   #fail(flow: PendingFlow, problem: Problem): void {
+    // It may have been superseded since it was asked about.
+    const superseded = registry.flows.some((other) => other.flowId === flow.flowId && other.superseded);
     this.#over(flow);
+    if (superseded) return;
     this.#setFailure(flow.serverId, problem);
     if (flow.mode === "redirect") this.returned = { serverId: flow.serverId, problem };
     // Whoever looks at the sign-in of this server reads it there.
@@ -192,6 +198,11 @@ class Flows {
 
   #stop(flowId: string): void {
     this.#polls.get(flowId)?.abort();
+    this.#letGo(flowId);
+  }
+
+  /** Looks after its window no longer. */
+  #letGo(flowId: string): void {
     this.#windows.delete(flowId);
     const { [flowId]: _, ...rest } = this.closed;
     this.closed = rest;
@@ -204,7 +215,11 @@ class Flows {
 
   #lookAtWindows(): void {
     for (const [flowId, popup] of this.#windows) {
-      if (popup.closed && !this.closed[flowId]) {
+      if (!registry.flows.some((flow) => flow.flowId === flowId)) {
+        // Another tab was faster, or gave it up.
+        popup.close();
+        this.#letGo(flowId);
+      } else if (popup.closed && !this.closed[flowId]) {
         this.closed = { ...this.closed, [flowId]: true };
         void this.#ask(flowId);
       }

@@ -129,6 +129,13 @@ class Registry {
     this.#change((saved) => saved.flows.push(flow));
   }
 
+  /** Another sign-in to this server begins: those before it are not waited for any more. */
+  supersede(serverId: string): void {
+    this.#change((saved) => {
+      saved.flows = saved.flows.map((flow) => (flow.serverId === serverId ? { ...flow, superseded: true } : flow));
+    });
+  }
+
   forget(flowId: string): void {
     this.#change((saved) => {
       saved.gone[flowId] = Date.now();

@@ -49,7 +49,7 @@ class Statuses {
 
   /** The state of a server's card at this moment. */
   state(server: Server): CardState {
-    if (registry.flows.some((flow) => flow.serverId === server.id)) return "signing-in";
+    if (registry.flows.some((flow) => flow.serverId === server.id && !flow.superseded)) return "signing-in";
     const found = this.#findings[server.id];
     const connection = server.connection;
     if (connection && !connection.refreshable && connection.expiresAt !== null && connection.expiresAt <= clock.now) {

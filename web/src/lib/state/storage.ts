@@ -46,6 +46,8 @@ export interface PendingFlow {
   mode: "popup" | "redirect";
   startedAt: number;
   expiresAt: number;
+  /** Another was begun after it: nobody waits for it any more, but should it be finished all the same, that counts. */
+  superseded?: boolean;
 }
 
 export interface Saved {
@@ -180,6 +182,7 @@ function parseFlow(value: Json): PendingFlow | null {
     mode: value.mode === "redirect" ? "redirect" : "popup",
     startedAt: typeof value.startedAt === "number" ? value.startedAt : 0,
     expiresAt: value.expiresAt,
+    ...(value.superseded === true ? { superseded: true } : {}),
   };
 }
 
@@ -215,7 +218,8 @@ export function merge(ours: Saved, theirs: Saved): Saved {
     const { connection, ...rest } = our;
     servers.push(connection && !(connection.id in gone) ? { ...rest, connection } : rest);
   }
-  const flows = [...theirs.flows, ...ours.flows.filter((flow) => !theirs.flows.some((other) => other.flowId === flow.flowId))];
+  const both = [...theirs.flows, ...ours.flows.filter((flow) => !theirs.flows.some((other) => other.flowId === flow.flowId))];
+  const flows = both.sort((a, b) => a.startedAt - b.startedAt);
   return {
     servers: servers.filter((server) => !(server.id in gone)),
     flows: flows.filter((flow) => !(flow.flowId in gone)),
