@@ -120,7 +120,7 @@ impl Turn {
             emit,
             keeper,
         };
-        match going.to_the_end().await {
+        match going.finish().await {
             Ok(ended) => {
                 emit(Part::Finish);
                 ended
@@ -182,7 +182,7 @@ struct Going<'a> {
 }
 
 impl Going<'_> {
-    async fn to_the_end(&mut self) -> Result<Ended, Stop> {
+    async fn finish(&mut self) -> Result<Ended, Stop> {
         self.take_up().await?;
         // One system message: some endpoints refuse a second.
         let note = match self.turn.messages.first() {
