@@ -100,8 +100,9 @@ export const startFlow = (body: StartRequest) => json<StartAnswer>("POST", "/api
 export const readFlow = (id: string, wait: number, signal?: AbortSignal) =>
   json<FlowAnswer>("GET", `/api/mcp/oauth/flows/${encodeURIComponent(id)}${wait > 0 ? `?wait=${wait}` : ""}`, undefined, signal);
 
-export const refresh = async (url: string, connection: Connection, signal?: AbortSignal) =>
-  carried(url, await json<{ connection: Connection }>("POST", "/api/mcp/oauth/refresh", { connection }, signal));
+/** Renews a connection if its access is about to end; when that is, the server's clock decides. */
+export const refreshIfDue = async (url: string, connection: Connection, signal?: AbortSignal) =>
+  carried(url, await json<{ connection: Connection }>("POST", "/api/mcp/oauth/refresh", { connection, ifDue: true }, signal));
 
 export const revoke = (connection: Connection) =>
   json<RevokeAnswer>("POST", "/api/mcp/oauth/revoke", { connection });

@@ -1,4 +1,4 @@
-import { refresh } from "../api/client";
+import { refreshIfDue } from "../api/client";
 import { ApiError } from "../api/problem";
 import { registry } from "./registry.svelte";
 import { statuses } from "./status.svelte";
@@ -20,9 +20,10 @@ async function refreshOne(server: Server): Promise<void> {
   const signal = AbortSignal.timeout(longest);
   try {
     await navigator.locks.request(`gatepass:refresh:${server.connection?.id ?? server.id}`, { signal }, async () => {
+      registry.catchUp();
       const current = registry.get(server.id);
       if (!current?.connection || !expiresSoon(current)) return;
-      await refresh(current.url, current.connection, signal);
+      await refreshIfDue(current.url, current.connection, signal);
     });
   } catch (error) {
     if (error instanceof ApiError && error.slug === "reauthorize") statuses.failed(server.id, error);

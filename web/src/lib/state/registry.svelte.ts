@@ -47,6 +47,16 @@ class Registry {
     this.#changed = changed;
   }
 
+  /** Takes over what other tabs have saved, whose events may still be on their way. */
+  catchUp(): void {
+    try {
+      const text = localStorage.getItem(storageKey);
+      if (text !== null) this.#saved = merge(this.#saved, parseSaved(text).saved);
+    } catch {
+      // What this tab knows has to do.
+    }
+  }
+
   get(id: string): Server | undefined {
     return this.servers.find((server) => server.id === id);
   }
@@ -144,13 +154,9 @@ class Registry {
   }
 
   #change(edit: (saved: Saved) => void): void {
-    let saved = this.#saved;
-    try {
-      const text = localStorage.getItem(storageKey);
-      if (text !== null) saved = merge(saved, parseSaved(text).saved);
-    } catch {
-      // Reported below, when writing fails as well.
-    }
+    // Where the storage cannot be read it cannot be written either, which is reported below.
+    this.catchUp();
+    const saved = this.#saved;
     const changed: Saved = { servers: [...saved.servers], flows: [...saved.flows], gone: { ...saved.gone } };
     edit(changed);
     this.#saved = tidy(changed, Date.now());
