@@ -43,6 +43,18 @@ pub enum McpError {
         /// What the server said.
         challenges: Challenges,
     },
+    /// The server still wants more access after it was granted several times. Asking once more
+    /// would not help.
+    #[error(
+        "{host} still wants more access for this after it was allowed several times{}; allowing it \
+         once more will not help, its operator must look at it", named(.scopes)
+    )]
+    NeverEnough {
+        /// The server.
+        host: String,
+        /// The scopes the server wants.
+        scopes: Scopes,
+    },
     /// The connection has no token to give.
     #[error("{0}")]
     Token(TokenSourceError),
@@ -201,6 +213,7 @@ impl McpError {
             },
             Self::Timeout { .. } | Self::Cancelled => Recovery::Retry { after: None },
             Self::FreshTokenRejected { .. }
+            | Self::NeverEnough { .. }
             | Self::Protocol { .. }
             | Self::Reported { .. }
             | Self::NoCommonRevision { .. }
@@ -246,6 +259,7 @@ impl McpError {
             Self::AuthorizationRequired { .. }
                 | Self::InsufficientScope { .. }
                 | Self::FreshTokenRejected { .. }
+                | Self::NeverEnough { .. }
                 | Self::Token(_)
         )
     }

@@ -9,6 +9,7 @@
 //! | `wire` | one HTTP exchange: token, challenge, one retry, bounds |
 //! | [`session`] | one connected server: tools, calls, progress, cancelling |
 //! | [`sessions`] | warm sessions and tool lists, never shared across owners |
+//! | `step_up`, [`hopeless`] | where asking for more access, or for another token, ends |
 //! | [`tool`] | tools and results as our API shows them |
 //! | [`interaction`] | what a server may ask of the user in the middle of a call |
 //! | [`error`] | everything that can go wrong, with a sentence and what to do |
@@ -16,10 +17,12 @@
 
 pub mod access;
 pub mod error;
+pub mod hopeless;
 pub mod http;
 pub mod interaction;
 pub mod session;
 pub mod sessions;
+mod step_up;
 pub mod token_source;
 pub mod tool;
 mod wire;
@@ -27,6 +30,7 @@ mod wire;
 pub use crate::http::{BodyStream, StreamLimits, StreamingTransport};
 pub use access::{Access, HeaderError, StaticHeaders};
 pub use error::McpError;
+pub use hopeless::HopelessTokens;
 pub use interaction::{Inquiry, Interaction, Resumption};
 pub use session::{
     ClientName, DPOP_EXTENSION, Progress, Revision, Session, SessionLimits, SessionOptions,

@@ -18,6 +18,7 @@ use crate::{
     error::McpError,
     http::StreamingTransport,
     session::{Revision, Session, SessionOptions, ToolCall, is_of_the_session},
+    step_up::StepUps,
     tool::{ServerInfo, ToolList, ToolResult},
 };
 
@@ -72,6 +73,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     options: SessionOptions,
     slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    step_ups: StepUps,
 }
 
 /// The place of one session. Whoever needs it connected waits for the one who connects it.
@@ -108,6 +110,7 @@ impl Sessions {
             clock,
             options,
             slots: Mutex::default(),
+            step_ups: StepUps::default(),
         });
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(sweep(Arc::downgrade(&inner)));
@@ -127,6 +130,11 @@ impl Sessions {
 
     /// The tools of a server: kept ones while they are fresh, else asked for.
     pub async fn tools(&self, access: &Access) -> Result<Arc<ServerTools>, McpError> {
+        let listed = self.list(access).await;
+        self.inner.bound(access, "tools/list", listed)
+    }
+
+    async fn list(&self, access: &Access) -> Result<Arc<ServerTools>, McpError> {
         let slot = self.inner.slot(access);
         {
             let warm = slot.session.lock().await;
@@ -173,7 +181,7 @@ impl Sessions {
         if session.is_closed() {
             self.inner.drop_session(&slot, &session).await;
         }
-        result
+        self.inner.bound(access, &call.name, result)
     }
 
     /// Ends every session of a connection, because it was disconnected.
@@ -206,6 +214,33 @@ impl Sessions {
 impl Inner {
     fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends asking for more access to an operation where that does not help.
+    fn bound<T>(
+        &self,
+        access: &Access,
+        operation: &str,
+        outcome: Result<T, McpError>,
+    ) -> Result<T, McpError> {
+        let Some(connection) = &access.connection else {
+            return outcome;
+        };
+        let operation = || (access.owner, access.server.clone(), operation.to_owned());
+        match outcome {
+            Err(McpError::InsufficientScope { host, scopes, .. })
+                if !self
+                    .step_ups
+                    .may_ask(operation(), connection, self.clock.now()) =>
+            {
+                Err(McpError::NeverEnough { host, scopes })
+            }
+            Ok(outcome) => {
+                self.step_ups.worked(&operation());
+                Ok(outcome)
+            }
+            outcome => outcome,
+        }
     }
 
     fn slot(&self, access: &Access) -> Arc<Slot> {

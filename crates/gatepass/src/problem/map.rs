@@ -245,7 +245,9 @@ pub fn mcp(error: McpError, connected: bool) -> Problem {
         }
         McpError::AuthorizationRequired { .. } => (Kind::AuthorizationRequired, Action::Authorize),
         McpError::InsufficientScope { .. } => (Kind::ScopeRequired, Action::Authorize),
-        McpError::FreshTokenRejected { .. } => (Kind::TokenRejected, Action::AskAdmin),
+        McpError::FreshTokenRejected { .. } | McpError::NeverEnough { .. } => {
+            (Kind::TokenRejected, Action::AskAdmin)
+        }
         McpError::Http {
             status: 404 | 405, ..
         } => (Kind::NotMcp, Action::None),

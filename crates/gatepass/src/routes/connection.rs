@@ -23,6 +23,18 @@ pub struct ConnectionBody {
     connection: SealedConnection,
 }
 
+/// A connection to refresh.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RefreshRequest {
+    /// The connection.
+    #[schema(value_type = ConnectionSchema)]
+    connection: SealedConnection,
+    /// Only if its access token is about to end, by this server's clock: a page's may be wrong.
+    #[serde(default)]
+    if_due: bool,
+}
+
 /// What became of a connection's tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokeAnswer {
@@ -33,12 +45,12 @@ pub struct RevokeAnswer {
 }
 
 /// Refresh a connection: a generation newer than the one presented, refreshing only if there is
-/// none yet.
+/// none yet; with `ifDue`, only if its access token is about to end.
 #[utoipa::path(
     post,
     path = "/api/mcp/oauth/refresh",
     tag = "oauth",
-    request_body = ConnectionBody,
+    request_body = RefreshRequest,
     responses(
         (status = 200, body = ConnectionBody),
         (status = 401, description = "`reauthorize`: the authorization server ended it", body = crate::problem::ProblemBody<'_>),
@@ -49,11 +61,15 @@ pub struct RevokeAnswer {
 pub async fn refresh(
     State(app): State<Arc<App>>,
     Present(owner): Present,
-    Json(body): Json<ConnectionBody>,
+    Json(body): Json<RefreshRequest>,
 ) -> Result<Json<ConnectionBody>, Problem> {
+    let need = match body.if_due {
+        true => Need::Valid,
+        false => Need::Newer,
+    };
     let current = app
         .connections
-        .current(&owner, &body.connection, Need::Newer)
+        .current(&owner, &body.connection, need)
         .await?;
     Ok(Json(ConnectionBody {
         connection: current.newer.unwrap_or(body.connection),

@@ -65,7 +65,8 @@ async fn attempt(
     };
     let listens = options.interaction.is_some() && !options.quiet;
     let askers = Arc::new(Askers::default());
-    let wire = Wire::new(carrier, access, wire_limits, listens, Arc::clone(&askers))?;
+    let (own, hopeless) = (Arc::clone(&askers), options.hopeless.clone());
+    let wire = Wire::new(carrier, access, wire_limits, listens, own, hopeless)?;
     let mut config = StreamableHttpClientTransportConfig::with_uri(access.server.as_str());
     config.retry_config = Arc::new(Resuming);
     let transport = StreamableHttpClientTransport::with_client(wire.clone(), config);

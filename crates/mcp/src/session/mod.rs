@@ -18,6 +18,7 @@ pub use call::{Progress, ToolCall};
 
 use crate::{
     error::{McpError, bounded},
+    hopeless::HopelessTokens,
     interaction::Interaction,
     token_source::TokenSource,
     tool::ServerInfo,
@@ -98,6 +99,8 @@ pub struct SessionOptions {
     pub interaction: Option<Arc<dyn Interaction>>,
     /// Keeps no stream open for questions that belong to no call.
     pub quiet: bool,
+    /// What the servers have rejected although it was fresh; a pool's sessions share it.
+    pub hopeless: HopelessTokens,
 }
 
 impl fmt::Debug for SessionOptions {

@@ -46,7 +46,7 @@ impl Wire {
         // The body of a refusal is of no use; the connection is closed with it.
         let status = response.status();
         drop(response);
-        if lock(&self.inner.hopeless).as_ref() == Some(token) {
+        if self.inner.hopeless.contains(token) {
             return Err(self.fresh_rejected(challenges));
         }
         let another = tokens
@@ -60,7 +60,7 @@ impl Wire {
         match self.refusal(&response) {
             None => Ok(response),
             Some(Refusal::Unauthorized(challenges)) => {
-                *lock(&self.inner.hopeless) = Some(another);
+                self.inner.hopeless.insert(another);
                 Err(self.fresh_rejected(&challenges))
             }
             Some(refusal) => Err(self.refused(refusal, response.status(), true)),

@@ -13,12 +13,12 @@ use std::{
 };
 
 use http::HeaderMap;
-use mcp_oauth_client::{AccessToken, ServerUrl};
+use mcp_oauth_client::ServerUrl;
 use tokio::sync::watch;
 
 use crate::{
-    access::Access, error::McpError, http::StreamingTransport, interaction::Askers,
-    token_source::TokenSource,
+    access::Access, error::McpError, hopeless::HopelessTokens, http::StreamingTransport,
+    interaction::Askers, token_source::TokenSource,
 };
 
 pub(crate) use failures::Failures;
@@ -53,8 +53,7 @@ struct Inner {
     uri: http::Uri,
     headers: HeaderMap,
     tokens: Mutex<Option<Arc<dyn TokenSource>>>,
-    /// The token that was rejected although it was fresh; no other is asked for because of it.
-    hopeless: Mutex<Option<AccessToken>>,
+    hopeless: HopelessTokens,
     failures: Failures,
     limits: WireLimits,
     /// Whether a stream is kept open for what the server asks outside of any answer.
@@ -91,6 +90,7 @@ impl Wire {
         limits: WireLimits,
         listens: bool,
         askers: Arc<Askers>,
+        hopeless: HopelessTokens,
     ) -> Result<Self, McpError> {
         let mut headers = HeaderMap::new();
         access.headers.add_to(&mut headers);
@@ -109,7 +109,7 @@ impl Wire {
                 uri,
                 headers,
                 tokens: Mutex::new(access.tokens.clone()),
-                hopeless: Mutex::new(None),
+                hopeless,
                 failures: Failures::default(),
                 limits,
                 listens,

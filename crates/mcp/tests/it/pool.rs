@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::response::IntoResponse;
 use gatepass_connections::ConnectionId;
 use gatepass_mcp::{Access, McpError, Sessions, StaticHeaders, ToolCall};
 use serde_json::{Map, json};
@@ -222,4 +223,59 @@ async fn closing_the_pool_tells_the_servers() {
     sessions.close().await;
     assert!(sessions.is_empty());
     assert_eq!(server.methods().last().unwrap(), "DELETE");
+}
+
+#[tokio::test]
+async fn a_token_rejected_while_fresh_is_known_to_every_session_of_the_pool() {
+    let server = Scripted::start(|_| {
+        Some((http::StatusCode::UNAUTHORIZED, "wrong audience").into_response())
+    })
+    .await;
+    let tokens = Tokens::of(&["stale", "fresh", "fresher", "freshest"]);
+    let access = with_tokens(server.access(), &tokens);
+    let sessions = pool(&TestClock::new());
+    for _ in 0..4 {
+        let error = sessions.call(&access, &call()).await.unwrap_err();
+        assert!(
+            matches!(error, McpError::FreshTokenRejected { .. }),
+            "{error:?}"
+        );
+    }
+    assert_eq!(tokens.asked_again(), 1);
+}
+
+#[tokio::test]
+async fn asking_for_more_access_ends_where_it_does_not_help_and_begins_again_later() {
+    let server = Scripted::start(|seen| {
+        let wants = r#"Bearer error="insufficient_scope", scope="write""#;
+        let refused = (http::StatusCode::FORBIDDEN, [("www-authenticate", wants)]);
+        (seen.method() == "tools/call" && seen.body["params"]["name"] == "echo")
+            .then(|| refused.into_response())
+    })
+    .await;
+    let clock = TestClock::new();
+    let sessions = pool(&clock);
+    let tokens = Tokens::of(&["good"]);
+    let signed_in = |n: usize| {
+        let id = ConnectionId::from_text(format!("c{n}"));
+        server.access().with_tokens(id, tokens.clone())
+    };
+    for n in 0..3 {
+        for _ in 0..2 {
+            let error = sessions.call(&signed_in(n), &call()).await.unwrap_err();
+            assert!(error.needs_authorization(), "{error:?}");
+        }
+    }
+    let error = sessions.call(&signed_in(3), &call()).await.unwrap_err();
+    assert!(!error.needs_authorization());
+    let host = server.url.trim_start_matches("http://");
+    let sentence = error.to_string();
+    let sentence = sentence.replace(host.trim_end_matches("/mcp"), "the server");
+    insta::assert_snapshot!(sentence, @"the server still wants more access for this after it was allowed several times: write; allowing it once more will not help, its operator must look at it");
+    // Other tools are not concerned.
+    let other = ToolCall::new("other", Map::new());
+    sessions.call(&signed_in(3), &other).await.unwrap();
+    clock.advance(Duration::from_secs(600));
+    let error = sessions.call(&signed_in(4), &call()).await.unwrap_err();
+    assert!(error.needs_authorization(), "{error:?}");
 }

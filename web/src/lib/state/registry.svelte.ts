@@ -33,12 +33,7 @@ class Registry {
     addEventListener("storage", (event) => {
       // The key is null when another tab cleared everything.
       if (event.key !== storageKey || event.newValue === null) return;
-      const before = this.#saved;
-      this.#saved = merge(before, parseSaved(event.newValue).saved);
-      for (const server of this.#saved.servers) {
-        const known = before.servers.find((other) => other.id === server.id);
-        if (known && accessOf(known) !== accessOf(server)) this.#changed(server.id);
-      }
+      this.#take(event.newValue);
     });
   }
 
@@ -51,7 +46,7 @@ class Registry {
   catchUp(): void {
     try {
       const text = localStorage.getItem(storageKey);
-      if (text !== null) this.#saved = merge(this.#saved, parseSaved(text).saved);
+      if (text !== null) this.#take(text);
     } catch {
       // What this tab knows has to do.
     }
@@ -151,6 +146,15 @@ class Registry {
       saved.gone[flowId] = Date.now();
       saved.flows = saved.flows.filter((flow) => flow.flowId !== flowId);
     });
+  }
+
+  #take(text: string): void {
+    const before = this.#saved;
+    this.#saved = merge(before, parseSaved(text).saved);
+    for (const server of this.#saved.servers) {
+      const known = before.servers.find((other) => other.id === server.id);
+      if (known && accessOf(known) !== accessOf(server)) this.#changed(server.id);
+    }
   }
 
   #change(edit: (saved: Saved) => void): void {

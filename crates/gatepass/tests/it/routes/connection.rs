@@ -72,6 +72,25 @@ async fn many_pages_that_refresh_at_once_spend_the_refresh_token_once() {
 }
 
 #[tokio::test]
+async fn a_page_whose_clock_is_wrong_makes_nobody_refresh_too_often() {
+    let clock = crate::support::TestClock::new();
+    let app = TestApp::start_at(&clock).await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    let connection = sign_in(&browser, &site).await;
+    let body = json!({ "connection": connection, "ifDue": true });
+    for _ in 0..5 {
+        let answer: Value = browser.post(REFRESH, &body).await.json().await.unwrap();
+        assert_eq!(answer["connection"], connection);
+    }
+    assert_eq!(site.seen(TOKEN).len(), 1, "the exchange alone");
+    clock.forward(3600 - 30);
+    let answer: Value = browser.post(REFRESH, &body).await.json().await.unwrap();
+    assert_eq!(answer["connection"]["generation"], 2);
+    assert_eq!(site.seen(TOKEN).len(), 2);
+}
+
+#[tokio::test]
 async fn only_the_authorization_servers_own_verdict_ends_a_connection() {
     let app = TestApp::start().await;
     let site = Site::start().await;
@@ -169,7 +188,7 @@ async fn disconnecting_revokes_both_tokens_and_ends_every_copy() {
         .json()
         .await
         .unwrap();
-    assert_snapshot!(scrub(&answer.to_string(), &site), @r#"{"revoked":true,"reason":"Deleted here and revoked at SITE."}"#);
+    assert_snapshot!(scrub(&answer.to_string(), &site), @r#"{"revoked":true,"reason":"Deleted here; revoked at SITE."}"#);
     let revoked = site.seen(REVOCATION).join("\n");
     assert!(
         revoked.contains("token=rt-1") && revoked.contains("token=at-1"),
@@ -220,10 +239,10 @@ async fn disconnecting_works_whatever_the_authorization_server_does() {
         .unwrap();
     read.push(scrub(&answer.to_string(), &site));
     assert_snapshot!(read.join("\n"), @r#"
-    {"revoked":false,"reason":"Deleted here. SITE cannot revoke right now (status 503); the revocation will be tried again."}
-    {"revoked":false,"reason":"Deleted here. SITE cannot revoke tokens of this kind: remove the access at SITE."}
-    {"revoked":false,"reason":"Deleted here. SITE refused to revoke (status 401, invalid_client): remove the access at SITE."}
-    {"revoked":false,"reason":"Deleted here. SITE offers no revocation: remove the access there."}
+    {"revoked":false,"reason":"Deleted here. SITE cannot revoke right now (status 503); revoking will be retried."}
+    {"revoked":false,"reason":"Deleted here. SITE cannot revoke tokens of this kind: remove it there."}
+    {"revoked":false,"reason":"Deleted here. SITE refused to revoke (status 401, invalid_client): remove it there."}
+    {"revoked":false,"reason":"Deleted here. SITE offers no revocation: remove it there."}
     "#);
 }
 
