@@ -13,9 +13,11 @@ use crate::{
     keyring::KeyRing,
     owner::Owner,
     refresh::Flights,
+    registrations::Registrations,
     seal::{OwnerPurpose, Sealed, Unreadable},
     store::{ConnectionRow, Store},
     token_service::TokenService,
+    waits::Waits,
     wire::{ConnectionId, SealedConnection},
 };
 
@@ -25,7 +27,8 @@ pub struct Custody {
     /// How long an unused connection is kept.
     pub idle: Duration,
     /// How long a refresh holds a connection's lease: longer than two requests to a token
-    /// endpoint may take, since an unknown outcome is tried once more.
+    /// endpoint may take, since an unknown outcome is tried once more. Whoever finds the lease of
+    /// a process that died waits so long.
     pub lease: Duration,
     /// How long a caller whose token is still good waits for a refresh ahead of its end.
     pub patience: Duration,
@@ -68,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) custody: Custody,
     pub(crate) flights: Flights,
     prover: Prover,
+    pub(crate) waits: Waits,
+    pub(crate) registrations: Registrations,
 }
 
 /// What the caller needs a connection for.
@@ -112,9 +117,12 @@ impl Connections {
         custody: Custody,
     ) -> Self {
         let prover = Prover::new(clock.clone(), random.clone());
+        let registrations =
+            Registrations::new(store.clone(), keys.clone(), clock.clone(), random.clone());
         Self {
             inner: Arc::new(Inner {
                 prover,
+                registrations,
                 store,
                 keys,
                 tokens,
@@ -122,8 +130,14 @@ impl Connections {
                 random,
                 custody,
                 flights: Flights::default(),
+                waits: Waits::default(),
             }),
         }
+    }
+
+    /// The keeper of the registrations that connections were made with.
+    pub fn registrations(&self) -> &Registrations {
+        &self.inner.registrations
     }
 
     /// Takes a new connection into custody: the first generation, sealed for its owner.

@@ -48,9 +48,7 @@ impl Connections {
         let Some(promise) = promise else {
             return Ok(Disconnected {
                 revoked: false,
-                reason: format!(
-                    "Deleted here. {issuer} offers no revocation: remove the access there."
-                ),
+                reason: not_offered(&issuer),
             });
         };
         let tokens = inner.tokens.clone();
@@ -61,21 +59,19 @@ impl Connections {
                 forget(inner, &promise).await;
                 Disconnected {
                     revoked: true,
-                    reason: format!("Deleted here and revoked at {issuer}."),
+                    reason: format!("Deleted here; revoked at {issuer}."),
                 }
             }
             Ok(Ok(Ok(Revocation::NotOffered))) => {
                 forget(inner, &promise).await;
                 Disconnected {
                     revoked: false,
-                    reason: format!(
-                        "Deleted here. {issuer} offers no revocation: remove the access there."
-                    ),
+                    reason: not_offered(&issuer),
                 }
             }
             Ok(Ok(Err(failed))) if !failed.recovery().is_temporary() => {
                 forget(inner, &promise).await;
-                refused(&issuer, &failed)
+                refused(&failed)
             }
             Ok(Ok(Err(failed))) => later(&failed.to_string()),
             Ok(Err(_)) | Err(_) => later(&format!("{issuer} did not answer in time")),
@@ -124,17 +120,21 @@ async fn end(
     Err(CustodyError::Busy)
 }
 
-fn refused(issuer: &str, failed: &Failed<RevocationError>) -> Disconnected {
+fn not_offered(issuer: &str) -> String {
+    format!("Deleted here. {issuer} offers no revocation: remove it there.")
+}
+
+fn refused(failed: &Failed<RevocationError>) -> Disconnected {
     Disconnected {
         revoked: false,
-        reason: format!("Deleted here. {failed}: remove the access at {issuer}."),
+        reason: format!("Deleted here. {failed}: remove it there."),
     }
 }
 
 fn later(why: &str) -> Disconnected {
     Disconnected {
         revoked: false,
-        reason: format!("Deleted here. {why}; the revocation will be tried again."),
+        reason: format!("Deleted here. {why}; revoking will be retried."),
     }
 }
 

@@ -37,6 +37,8 @@ pub enum CustodyError {
     Temporary {
         /// What went wrong.
         cause: Arc<Failed<TokenError>>,
+        /// How long the authorization server wants to be left alone from now on, if it said.
+        after: Option<Duration>,
     },
     /// It could not be refreshed, and trying again will not help.
     #[error("The sign-in could not be extended: {cause}.")]
@@ -60,11 +62,10 @@ impl From<StoreError> for CustodyError {
 
 impl CustodyError {
     /// Sorts a failed refresh by what to do about it.
-    pub(crate) fn of_refresh(failed: Failed<TokenError>) -> Self {
-        let recovery = failed.recovery();
-        let cause = Arc::new(failed);
+    pub(crate) fn of_refresh(cause: Arc<Failed<TokenError>>) -> Self {
+        let recovery = cause.recovery();
         match recovery {
-            Recovery::Retry { .. } => Self::Temporary { cause },
+            Recovery::Retry { after } => Self::Temporary { cause, after },
             Recovery::Reauthorize => Self::Reauthorize { cause },
             Recovery::Reregister => Self::ClientRefused { cause },
             Recovery::Reconfigure { .. } | Recovery::Refuse => match cause.error() {
@@ -83,9 +84,8 @@ impl CustodyError {
         match self {
             Self::Unreadable(_) | Self::Ended | Self::Reauthorize { .. } => Recovery::Reauthorize,
             Self::OtherServer => Recovery::Refuse,
-            Self::ClientRefused { cause }
-            | Self::Temporary { cause }
-            | Self::Misconfigured { cause } => cause.recovery(),
+            Self::ClientRefused { cause } | Self::Misconfigured { cause } => cause.recovery(),
+            Self::Temporary { after, .. } => Recovery::Retry { after: *after },
             Self::Busy => Recovery::Retry {
                 after: Some(Duration::from_secs(1)),
             },
@@ -105,7 +105,7 @@ impl CustodyError {
         match self {
             Self::Reauthorize { cause }
             | Self::ClientRefused { cause }
-            | Self::Temporary { cause }
+            | Self::Temporary { cause, .. }
             | Self::Misconfigured { cause } => Some(cause.report()),
             _ => None,
         }

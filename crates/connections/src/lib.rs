@@ -8,6 +8,7 @@
 //! | [`wire`] | a connection as the page carries it |
 //! | [`connections`] | keeping and opening |
 //! | [`refresh`] | one refresh per generation |
+//! | `waits` | what authorization servers asked us to wait for |
 //! | [`disconnect`], [`outbox`] | the end, and what is still to be revoked |
 //! | [`flows`] | one trip to the authorization page and back |
 //! | [`headers`] | static headers, sealed for one server |
@@ -29,6 +30,7 @@ pub mod registrations;
 pub mod seal;
 pub mod store;
 pub mod token_service;
+mod waits;
 pub mod wire;
 
 pub use connections::{Connections, Current, Custody, Need, Opened};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mcp_oauth_client::Connection;
+use mcp_oauth_client::{Connection, Recovery};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -67,27 +67,33 @@ async fn work(inner: &Inner, row: &OutboxRow) -> bool {
     let connection = opened
         .ok()
         .and_then(|plain| serde_json::from_slice::<Connection>(&plain).ok());
-    let finished = match &connection {
-        // Sealed by a key that is gone: nobody can do it any more.
+    let over = inner.clock.now() >= row.expires_at;
+    let (finished, asked) = match &connection {
+        // Sealed by a key that is not in the key file here: another replica may have it.
         None => {
-            tracing::warn!("a revocation cannot be opened and is dropped");
-            true
+            tracing::warn!("a revocation cannot be opened with the keys here");
+            (over, None)
         }
         Some(connection) => match inner.tokens.revoke(connection).await {
-            Ok(_) => true,
+            Ok(_) => (true, None),
             Err(failed) => {
                 let issuer = connection.issuer.host();
-                let temporary = failed.recovery().is_temporary();
-                let over = inner.clock.now() >= row.expires_at;
+                let recovery = failed.recovery();
+                let temporary = recovery.is_temporary();
                 tracing::info!(%issuer, attempts = row.attempts, temporary, "not revoked: {failed}");
-                !temporary || over
+                let asked = match recovery {
+                    Recovery::Retry { after } => after,
+                    _ => None,
+                };
+                (!temporary || over, asked)
             }
         },
     };
     let outcome = if finished {
         inner.store.remove_revocation(&row.id).await
     } else {
-        let due_at = inner.clock.now().after(pause(row.attempts));
+        let pause = pause(row.attempts).max(asked.unwrap_or_default());
+        let due_at = inner.clock.now().after(pause);
         inner.store.delay_revocation(&row.id, due_at).await
     };
     if let Err(error) = outcome {

@@ -7,7 +7,8 @@
 //! 3. It refreshes; an unknown outcome is tried once more with the same refresh token.
 //! 4. The next generation is written before anyone sees it. Waiters and replicas adopt it.
 //!
-//! `invalid_grant` counts only if the row has not moved. A temporary failure changes nothing.
+//! `invalid_grant` counts only if the row has not moved. A temporary failure changes nothing, and
+//! a server that asks us to wait is not asked again before that.
 
 use std::{
     collections::HashMap,
@@ -68,11 +69,18 @@ pub(crate) async fn satisfy(
     }
     // The old token is good until its end: a refresh ahead of time that fails or dawdles costs
     // nothing. It goes on without us.
+    if inner.waits.just_failed(owner.id(), &newest.id, now) {
+        return Ok(newest);
+    }
     let patience = inner.custody.patience;
     let outcome = tokio::time::timeout(patience, beyond(&inner, owner, &newest)).await;
     match outcome {
         Ok(outcome @ (Ok(_) | Err(CustodyError::Ended))) => outcome,
-        _ if !newest.connection.tokens.expired(inner.clock.now()) => Ok(newest),
+        _ if !newest.connection.tokens.expired(inner.clock.now()) => {
+            let now = inner.clock.now();
+            inner.waits.failed_ahead(owner.id(), &newest.id, now);
+            Ok(newest)
+        }
         Ok(outcome) => outcome,
         Err(_) => beyond(&inner, owner, &newest).await,
     }
@@ -157,37 +165,60 @@ impl Connections {
 
 /// One flight: lease, refresh, write.
 async fn fly(inner: &Inner, owner: &Owner, from: Opened) -> Outcome {
+    if let Some(wait) = inner.waits.hold(&from.connection, inner.clock.now()) {
+        return Err(wait);
+    }
     let holder = inner.random_text();
-    let give_up = inner.clock.now().after(inner.custody.lease * 2);
+    // Twice the time that a process may hold it which died while it did.
+    let most = inner.custody.lease * 2;
+    let turn = tokio::time::timeout(most, turn(inner, owner, &from, &holder));
+    match turn.await {
+        Err(_) => Err(CustodyError::Busy),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(Turn::Over(newer))) => Ok(*newer),
+        Ok(Ok(Turn::Ours)) => {
+            let outcome = refresh(inner, owner, &from).await;
+            if outcome.is_err() {
+                release(inner, owner, &from.id, &holder).await;
+            }
+            outcome
+        }
+    }
+}
+
+/// Whose turn it is to refresh.
+enum Turn {
+    /// Ours: we have the lease.
+    Ours,
+    /// Nobody's: somebody else has done it.
+    Over(Box<Opened>),
+}
+
+/// Waits for the lease of a connection, or for the generation that its holder writes.
+async fn turn(
+    inner: &Inner,
+    owner: &Owner,
+    from: &Opened,
+    holder: &str,
+) -> Result<Turn, CustodyError> {
+    let over = |newer| Ok(Turn::Over(Box::new(newer)));
+    let id = &from.id;
     loop {
-        let now = inner.clock.now();
-        let until = now.after(inner.custody.lease);
-        let id = &from.id;
-        let lease = inner
-            .store
-            .lease_connection(owner.id(), id, &holder, now, until);
+        let time = inner.custody.lease;
+        let lease = inner.store.lease_connection(owner.id(), id, holder, time);
         match lease.await? {
             Lease::Acquired(row) if row.generation > from.generation => {
-                release(inner, owner, id, &holder).await;
+                release(inner, owner, id, holder).await;
                 let sealed = row.sealed.ok_or(CustodyError::Ended)?;
-                return Ok(inner.open(owner, id, &sealed)?);
+                return over(inner.open(owner, id, &sealed)?);
             }
-            Lease::Acquired(_) => {
-                let outcome = refresh(inner, owner, &from).await;
-                if outcome.is_err() {
-                    release(inner, owner, id, &holder).await;
-                }
-                return outcome;
-            }
-            Lease::Held { .. } | Lease::Missing if now >= give_up => {
-                return Err(CustodyError::Busy);
-            }
-            Lease::Held { .. } => tokio::time::sleep(POLL).await,
+            Lease::Acquired(_) => return Ok(Turn::Ours),
+            Lease::Held => tokio::time::sleep(POLL).await,
             Lease::Missing => {}
         }
         let newest = inner.newest(owner, from.clone()).await?;
         if newest.generation > from.generation {
-            return Ok(newest);
+            return over(newest);
         }
     }
 }
@@ -202,13 +233,27 @@ async fn refresh(inner: &Inner, owner: &Owner, from: &Opened) -> Outcome {
             };
             return write(inner, owner, next).await;
         }
-        Err(failed) => failed,
+        Err(failed) => Arc::new(failed),
     };
-    if failed.recovery() == Recovery::Reauthorize {
+    inner
+        .waits
+        .note(&from.connection, &failed, inner.clock.now());
+    if matches!(
+        failed.recovery(),
+        Recovery::Reauthorize | Recovery::Reregister
+    ) {
         // Somebody without a lease (an older release, a restored backup) may have been faster.
         let newest = inner.newest(owner, from.clone()).await?;
         if newest.generation > from.generation {
             return Ok(newest);
+        }
+    }
+    if failed.recovery() == Recovery::Reregister {
+        // The tokens are lost with the client they were issued to; the next sign-in must not use
+        // it again.
+        let registration = &from.connection.registration;
+        if let Err(error) = inner.registrations.forget(registration).await {
+            tracing::warn!(%error, "a dead registration could not be forgotten");
         }
     }
     Err(CustodyError::of_refresh(failed))

@@ -28,7 +28,12 @@ pub struct Registrations {
     random: Arc<dyn Random>,
     /// One registration at a time per issuer and redirect URI in this process.
     turns: Arc<Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>>,
+    /// What this process has registered where the store's row is sealed by a key that it lacks.
+    own: Arc<Mutex<HashMap<Key, Registration>>>,
 }
+
+/// Most registrations that a process keeps to itself.
+const MOST_OWN: usize = 256;
 
 /// Why there is no registration.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +60,12 @@ impl Registrations {
             clock,
             random,
             turns: Arc::default(),
+            own: Arc::default(),
         }
     }
 
-    /// The registration kept for an issuer and a redirect URI. One whose secret has expired, or
-    /// that cannot be opened, is forgotten.
+    /// The registration kept for an issuer and a redirect URI. One whose secret has expired is
+    /// forgotten. One that does not open stays: another replica may have the key.
     pub async fn kept(
         &self,
         issuer: &Issuer,
@@ -70,15 +76,22 @@ impl Registrations {
             .registration(issuer.as_str(), redirect_uri)
             .await?;
         let Some(row) = row else { return Ok(None) };
-        match self.open(&row) {
-            Some(kept) if !kept.secret_expired(self.clock.now()) => Ok(Some(kept)),
-            _ => {
-                self.store
-                    .forget_registration(&row.issuer, &row.redirect_uri, &row.version)
-                    .await?;
-                Ok(None)
+        let now = self.clock.now();
+        let Some(kept) = self.open(&row) else {
+            let mut own = self.own();
+            let key = (row.issuer, row.redirect_uri);
+            if own.get(&key).is_some_and(|kept| kept.secret_expired(now)) {
+                own.remove(&key);
             }
+            return Ok(own.get(&key).cloned());
+        };
+        if kept.secret_expired(now) {
+            self.store
+                .forget_registration(&row.issuer, &row.redirect_uri, &row.version)
+                .await?;
+            return Ok(None);
         }
+        Ok(Some(kept))
     }
 
     /// The registration kept, or the one that `register` makes. Starts at the same time wait for
@@ -102,7 +115,19 @@ impl Registrations {
         }
         let made = register().await.map_err(RegistrationsError::Register)?;
         let row = self.store.add_registration(&self.seal(&made)).await?;
-        Ok(self.open(&row).unwrap_or(made))
+        Ok(self.open(&row).unwrap_or_else(|| {
+            tracing::warn!(
+                %issuer,
+                "the registration kept for this issuer is sealed by a key that is not in the key \
+                 file here: registered once more, for this process alone. Replicas need the same \
+                 key file"
+            );
+            let mut own = self.own();
+            if own.len() < MOST_OWN {
+                own.insert((row.issuer, row.redirect_uri), made.clone());
+            }
+            made
+        }))
     }
 
     /// Keeps a registration in the place of the one that is kept, once it has proved to work. Who
@@ -127,18 +152,21 @@ impl Registrations {
     pub async fn forget(&self, registration: &Registration) -> Result<bool, StoreError> {
         let issuer = registration.issuer.as_str();
         let redirect_uri = &registration.redirect_uri;
-        match self.store.registration(issuer, redirect_uri).await? {
-            Some(row)
-                if self
-                    .open(&row)
-                    .is_none_or(|kept| kept.client_id == registration.client_id) =>
-            {
-                self.store
-                    .forget_registration(issuer, redirect_uri, &row.version)
-                    .await
-            }
-            _ => Ok(false),
+        let is_dead = |kept: &Registration| kept.client_id == registration.client_id;
+        let key = (issuer.to_owned(), redirect_uri.clone());
+        let mut forgotten = {
+            let mut own = self.own();
+            own.get(&key).is_some_and(is_dead) && own.remove(&key).is_some()
+        };
+        if let Some(row) = self.store.registration(issuer, redirect_uri).await?
+            && self.open(&row).as_ref().is_some_and(is_dead)
+        {
+            forgotten |= self
+                .store
+                .forget_registration(issuer, redirect_uri, &row.version)
+                .await?;
         }
+        Ok(forgotten)
     }
 
     fn seal(&self, registration: &Registration) -> RegistrationRow {
@@ -165,6 +193,10 @@ impl Registrations {
         let purpose = ServerPurpose::Registration;
         let plain = self.keys.open_for_server(purpose, &binding, &row.sealed);
         serde_json::from_slice(&plain.ok()?).ok()
+    }
+
+    fn own(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Registration>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn board(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<tokio::sync::Mutex<()>>>> {

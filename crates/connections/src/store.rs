@@ -1,6 +1,8 @@
 //! What custody asks of a store. Every look-up of something that belongs to somebody names its
 //! owner; every change that two replicas could make at once is a compare-and-swap.
 
+use std::time::Duration;
+
 use mcp_oauth_client::{BoxFuture, Timestamp};
 
 use crate::{flows::FlowId, owner::OwnerId, seal::Sealed, wire::ConnectionId};
@@ -50,13 +52,10 @@ pub struct ConnectionRow {
 /// What came of asking for the lease of a connection's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// It is ours until the time asked for; this is the row as it was then.
+    /// It is ours for the time asked for; this is the row as it was then.
     Acquired(ConnectionRow),
-    /// Somebody else has it until then.
-    Held {
-        /// When it lapses.
-        until: Timestamp,
-    },
+    /// Somebody else has it.
+    Held,
     /// There is no such row.
     Missing,
 }
@@ -91,14 +90,14 @@ pub trait ConnectionStore: Send + Sync {
     /// Adds a row unless there is one with its id (of whichever owner); tells whether it did.
     fn add_connection<'a>(&'a self, row: &'a ConnectionRow) -> StoreResult<'a, bool>;
 
-    /// Takes the lease of a row that has not ended, if nobody holds it at `now`.
+    /// Takes the lease of a row that has not ended, for `time` from now, if nobody holds it. Now is
+    /// the database's: replicas whose clocks disagree must not spend a refresh token twice.
     fn lease_connection<'a>(
         &'a self,
         owner: &'a OwnerId,
         id: &'a ConnectionId,
         holder: &'a str,
-        now: Timestamp,
-        until: Timestamp,
+        time: Duration,
     ) -> StoreResult<'a, Lease>;
 
     /// Gives the lease back, if `holder` still has it.

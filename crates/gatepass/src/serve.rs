@@ -9,7 +9,7 @@ use std::{
 
 use axum::serve::ListenerExt;
 use gatepass_chat::{ModelClient, ModelEndpoint};
-use gatepass_connections::{Connections, Custody, Flows, HeaderSeals, Registrations, Store};
+use gatepass_connections::{Connections, Custody, Flows, HeaderSeals, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
 use gatepass_store::Database;
 use mcp_oauth_client::{AuthClient, Issuer, Settings};
@@ -29,6 +29,9 @@ use crate::{
     tools::questions::Nobody,
     world::World,
 };
+
+/// How long a refresh may take beside its requests: the database may be busy when it writes.
+const WRITING: Duration = Duration::from_secs(10);
 
 /// Most rows of a kind that are removed at once, so that nobody waits for it.
 const SWEEP: u32 = 1000;
@@ -184,25 +187,27 @@ fn assemble(
     let idle = Duration::from_secs(u64::from(config.limits.connection_days) * 24 * 3600);
     let custody = Custody {
         idle,
+        lease: egress.policy().limits.token.total * 2 + WRITING,
         ..Custody::default()
     };
     let (store_too, keys_too) = (|| Arc::clone(&store), || Arc::clone(&keys));
     let (clock_too, random_too) = (|| Arc::clone(&clock), || Arc::clone(&random));
+    let connections = Connections::new(
+        store_too(),
+        keys_too(),
+        Arc::new(auth.clone()),
+        clock_too(),
+        random_too(),
+        custody,
+    );
     Ok(App {
         cookies: Cookies::new(&public),
         rates: Rates::new(&config.limits),
         discoveries: Discoveries::new(auth.clone(), clock_too()),
         flows: Flows::new(store_too(), keys_too(), clock_too(), random_too()),
-        registrations: Registrations::new(store_too(), keys_too(), clock_too(), random_too()),
         headers: HeaderSeals::new(keys_too(), random_too()),
-        connections: Connections::new(
-            store_too(),
-            keys_too(),
-            Arc::new(auth.clone()),
-            clock_too(),
-            random_too(),
-            custody,
-        ),
+        registrations: connections.registrations().clone(),
+        connections,
         conversations: database,
         turns: Turns::default(),
         models,

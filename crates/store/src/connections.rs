@@ -1,5 +1,7 @@
 //! The rows of connections.
 
+use std::time::Duration;
+
 use gatepass_connections::{
     ConnectionId, OwnerId, Sealed, StoreError,
     store::{ConnectionRow, ConnectionStore, Lease, StoreResult},
@@ -9,7 +11,7 @@ use sqlx::{query, query_as};
 
 use crate::{
     error::{corrupt, store_error},
-    pool::{Database, on},
+    pool::{Database, Pool, now, on},
 };
 
 fn signed(generation: u64) -> Result<i64, StoreError> {
@@ -78,23 +80,34 @@ impl ConnectionStore for Database {
         owner: &'a OwnerId,
         id: &'a ConnectionId,
         holder: &'a str,
-        now: Timestamp,
-        until: Timestamp,
+        time: Duration,
     ) -> StoreResult<'a, Lease> {
-        const TAKE: &str = "UPDATE connection SET lease_holder = $3, lease_until = $5 \
-            WHERE id = $1 AND owner = $2 AND sealed IS NOT NULL \
-            AND (lease_until IS NULL OR lease_until <= $4) \
-            RETURNING generation, sealed, expires_at";
+        macro_rules! take {
+            ($engine:ident) => {
+                concat!(
+                    "UPDATE connection SET lease_holder = $3, lease_until = ",
+                    now!($engine),
+                    " + $4 WHERE id = $1 AND owner = $2 AND sealed IS NOT NULL \
+                    AND (lease_until IS NULL OR lease_until <= ",
+                    now!($engine),
+                    ") RETURNING generation, sealed, expires_at"
+                )
+            };
+        }
         const HELD: &str = "SELECT lease_until FROM connection \
             WHERE id = $1 AND owner = $2 AND sealed IS NOT NULL AND lease_until IS NOT NULL";
         Box::pin(async move {
             let owner_bytes = owner.as_bytes().as_slice();
-            let taken = on!(self, pool => query_as(TAKE)
+            let take = match &self.pool {
+                Pool::Sqlite(_) => take!(sqlite),
+                Pool::Postgres(_) => take!(postgres),
+            };
+            let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2);
+            let taken = on!(self, pool => query_as(take)
                 .bind(id.as_str())
                 .bind(owner_bytes)
                 .bind(holder)
-                .bind(now.as_millis())
-                .bind(until.as_millis())
+                .bind(millis)
                 .fetch_optional(pool)
                 .await);
             if let Some(taken) = taken.map_err(store_error)? {
@@ -106,9 +119,7 @@ impl ConnectionStore for Database {
                 .fetch_optional(pool)
                 .await);
             Ok(match held.map_err(store_error)? {
-                Some((until,)) => Lease::Held {
-                    until: Timestamp::from_millis(until),
-                },
+                Some((_until,)) => Lease::Held,
                 None => Lease::Missing,
             })
         })

@@ -46,6 +46,18 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// The database's own time in Unix milliseconds, in its own words. Not frozen by a transaction:
+/// a statement that had to wait for a row goes by the time at which it got it.
+macro_rules! now {
+    (sqlite) => {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+    (postgres) => {
+        "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+pub(crate) use now;
+
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::shell::Shell;
 
 /// Packages with benchmarks.
-const PACKAGES: [&str; 1] = ["mcp-oauth-client"];
+const PACKAGES: [&str; 2] = ["mcp-oauth-client", "gatepass-connections"];
 
 const HELP: &str = "\
 Runs the benchmarks, in an optimized build, and prints their tables. docs/PERFORMANCE.md keeps

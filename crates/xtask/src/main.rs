@@ -15,6 +15,7 @@ mod parts;
 mod run;
 mod shell;
 mod shots;
+mod soak;
 mod stamp;
 mod summary;
 mod test;
@@ -35,6 +36,7 @@ Tasks:
   fuzz   run the parsers of documents from outside on random bytes (needs a nightly compiler)
   shots  take pictures of the real pages
   bench  measure what the parts cost
+  soak   refresh connections thousands of times, with faults on the way
   lighthouse
          score the built page
   conformance
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Some("lighthouse") => lighthouse::main(&args),
         Some("fuzz") => fuzz::main(&args),
         Some("shots") => shots::main(&args),
+        Some("soak") => soak::main(&args),
         None | Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             Ok(())

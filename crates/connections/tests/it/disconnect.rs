@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use gatepass_connections::{CustodyError, Need};
+use gatepass_connections::{CustodyError, KeyRing, Need};
 
 use crate::support::*;
 
@@ -15,7 +15,7 @@ async fn disconnecting_ends_it_here_and_revokes_it_there() {
         .unwrap();
     let outcome = place.connections.disconnect(&owner, &kept).await.unwrap();
     assert!(outcome.revoked);
-    assert_eq!(outcome.reason, "Deleted here and revoked at as.example.");
+    assert_eq!(outcome.reason, "Deleted here; revoked at as.example.");
     assert_eq!(place.server.revoked(), ["rt-0"]);
     let error = place
         .connections
@@ -63,7 +63,7 @@ async fn a_server_without_revocation_is_said_plainly() {
     assert!(!outcome.revoked);
     assert_eq!(
         outcome.reason,
-        "Deleted here. as.example offers no revocation: remove the access there."
+        "Deleted here. as.example offers no revocation: remove it there."
     );
 }
 
@@ -81,7 +81,7 @@ async fn a_server_in_trouble_is_asked_again_until_it_is_done() {
     assert!(!outcome.revoked);
     assert_eq!(
         outcome.reason,
-        "Deleted here. as.example cannot revoke right now (status 503); the revocation will be tried again."
+        "Deleted here. as.example cannot revoke right now (status 503); revoking will be retried."
     );
     assert_eq!(
         place.connections.work_outbox().await.unwrap(),
@@ -133,7 +133,7 @@ async fn a_refusal_is_final_and_said() {
     let outcome = place.connections.disconnect(&owner, &kept).await.unwrap();
     assert_eq!(
         outcome.reason,
-        "Deleted here. as.example refused to revoke (status 400, invalid_client): remove the access at as.example."
+        "Deleted here. as.example refused to revoke (status 400, invalid_client): remove it there."
     );
     place.clock.pass(Duration::from_secs(3600));
     assert_eq!(place.connections.work_outbox().await.unwrap(), 0);
@@ -162,4 +162,39 @@ async fn a_refresh_under_way_does_not_bring_a_disconnected_connection_back() {
     place.clock.pass(Duration::from_secs(1));
     assert_eq!(place.connections.work_outbox().await.unwrap(), 1);
     assert_eq!(place.server.revoked(), ["rt-0", "rt-1"]);
+}
+
+#[tokio::test]
+async fn a_replica_with_another_key_leaves_revocations_to_those_who_can_do_them() {
+    let place = place().await;
+    let owner = place.owner();
+    let kept = place.connections.keep(&owner, &place.fresh()).await;
+    place.server.next_revocation(Next::Status(503));
+    let kept = kept.unwrap();
+    place.connections.disconnect(&owner, &kept).await.unwrap();
+    let other_keys = Arc::new(KeyRing::generate(&*place.random));
+    let stranger = place.replica_with(other_keys).await;
+    place.clock.pass(Duration::from_secs(60));
+    assert_eq!(stranger.connections.work_outbox().await.unwrap(), 0);
+    place.clock.pass(Duration::from_secs(600));
+    assert_eq!(place.connections.work_outbox().await.unwrap(), 1);
+    assert_eq!(place.server.revoked(), ["rt-0"]);
+}
+
+#[tokio::test]
+async fn an_authorization_server_that_asks_to_wait_is_given_the_time() {
+    let place = place().await;
+    let owner = place.owner();
+    let kept = place.connections.keep(&owner, &place.fresh()).await;
+    let kept = kept.unwrap();
+    place.server.next_revocation(Next::Status(503));
+    place.connections.disconnect(&owner, &kept).await.unwrap();
+    place.clock.pass(Duration::from_secs(15));
+    place.server.next_revocation(Next::Wait(429, 900));
+    assert_eq!(place.connections.work_outbox().await.unwrap(), 0);
+    place.clock.pass(Duration::from_secs(899));
+    assert_eq!(place.connections.work_outbox().await.unwrap(), 0);
+    assert!(place.server.revoked().is_empty(), "not asked before");
+    place.clock.pass(Duration::from_secs(1));
+    assert_eq!(place.connections.work_outbox().await.unwrap(), 1);
 }

@@ -1,6 +1,11 @@
 //! Custody over a real SQLite file, with an authorization server that counts.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
+mod clocks;
 mod disconnect;
 mod flows;
 mod headers;
@@ -10,3 +15,4 @@ mod refresh;
 mod registrations;
 mod seal;
 mod support;
+mod waits;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use gatepass_connections::{
-    CustodyError, Need, SealedConnection, Store,
+    Custody, CustodyError, Need, SealedConnection, Store,
     store::{ConnectionRow, ConnectionStore, Lease},
 };
 use mcp_oauth_client::{Recovery, Secret, TransportFailure};
@@ -308,11 +308,10 @@ async fn a_token_without_a_known_end_is_used_until_it_is_rejected() {
 #[tokio::test]
 async fn a_replica_that_died_while_it_refreshed_is_waited_out() {
     let (place, owner, kept) = nearly_over().await;
-    let now = mcp_oauth_client::Clock::now(&*place.clock);
-    let until = now.after(Duration::from_secs(60));
+    let lease = Duration::from_millis(300);
     place
         .store
-        .lease_connection(owner.id(), &kept.id, "the dead", now, until)
+        .lease_connection(owner.id(), &kept.id, "the dead", lease)
         .await
         .unwrap();
     let waiting = tokio::spawn({
@@ -321,9 +320,26 @@ async fn a_replica_that_died_while_it_refreshed_is_waited_out() {
     });
     tokio::time::sleep(Duration::from_millis(120)).await;
     assert_eq!(place.server.refreshes(), 0);
-    place.clock.pass(Duration::from_secs(61));
     assert_eq!(waiting.await.unwrap().unwrap().opened.generation, 2);
     assert_eq!(place.server.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_never_lapses_is_not_waited_for_without_end() {
+    let (place, owner, kept) = nearly_over().await;
+    let place = place.with(Custody {
+        lease: Duration::from_millis(50),
+        ..Custody::default()
+    });
+    let long = Duration::from_secs(3600);
+    place
+        .store
+        .lease_connection(owner.id(), &kept.id, "somebody else", long)
+        .await
+        .unwrap();
+    let outcome = place.connections.current(&owner, &kept, Need::Newer).await;
+    assert!(matches!(outcome, Err(CustodyError::Busy)), "{outcome:?}");
+    assert_eq!(place.server.refreshes(), 0);
 }
 
 #[tokio::test]
@@ -370,10 +386,18 @@ async fn an_answer_that_was_lost_is_not_taken_for_a_server_in_trouble() {
     assert_eq!(place.server.refreshes(), 2);
 }
 
+/// Callers who wait so many milliseconds for a refresh that they can do without.
+fn patience(millis: u64) -> Custody {
+    Custody {
+        patience: Duration::from_millis(millis),
+        ..Custody::default()
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_hangs_holds_nobody_up_whose_token_is_still_good() {
     let (place, owner, kept) = nearly_over().await;
-    let place = place.with_patience(Duration::from_millis(20));
+    let place = place.with(patience(20));
     let held = place.server.hold.write().await;
     for _ in 0..3 {
         let current = place
@@ -398,7 +422,7 @@ async fn a_server_that_hangs_holds_nobody_up_whose_token_is_still_good() {
 #[tokio::test]
 async fn a_token_that_ends_while_its_refresh_hangs_is_not_used() {
     let (place, owner, kept) = nearly_over().await;
-    let place = place.with_patience(Duration::from_millis(100));
+    let place = place.with(patience(100));
     let held = place.server.hold.write().await;
     let waiting = tokio::spawn({
         let (connections, owner, kept) = (place.connections.clone(), owner.clone(), kept.clone());
@@ -462,10 +486,10 @@ async fn looking_at_a_connection_after_weeks_leaves_the_lease_with_its_holder() 
     let kept = place.connections.keep(&owner, &connection).await.unwrap();
     place.clock.pass(Duration::from_secs(20 * 24 * 3600));
     let now = mcp_oauth_client::Clock::now(&*place.clock);
-    let until = now.after(Duration::from_secs(60));
+    let long = Duration::from_secs(3600);
     let (owner_id, store) = (owner.id(), &place.store);
     store
-        .lease_connection(owner_id, &kept.id, "the one who refreshes", now, until)
+        .lease_connection(owner_id, &kept.id, "the one who refreshes", long)
         .await
         .unwrap();
     place
@@ -474,10 +498,10 @@ async fn looking_at_a_connection_after_weeks_leaves_the_lease_with_its_holder() 
         .await
         .unwrap();
     let asked = store
-        .lease_connection(owner_id, &kept.id, "another", now, until)
+        .lease_connection(owner_id, &kept.id, "another", long)
         .await
         .unwrap();
-    assert_eq!(asked, Lease::Held { until });
+    assert_eq!(asked, Lease::Held);
     let row = store.connection(owner_id, &kept.id).await.unwrap().unwrap();
     assert_eq!(
         row.expires_at,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use gatepass_connections::{Registrations, RegistrationsError, Store};
+use gatepass_connections::{CustodyError, KeyRing, Need, Registrations, RegistrationsError, Store};
 use mcp_oauth_client::{ClientId, Clock, Registration};
 
 use crate::support::*;
@@ -150,4 +150,48 @@ async fn a_start_that_is_given_up_does_not_block_the_next() {
     assert!(given_up.is_err());
     get(&registrations, &made).await;
     assert_eq!(made.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_replica_with_another_key_leaves_the_shared_registration_alone() {
+    let place = place().await;
+    let made = AtomicUsize::new(0);
+    let shared = get(&registrations(&place), &made).await;
+    let other_keys = Arc::new(KeyRing::generate(&*place.random));
+    let stranger = registrations(&place.replica_with(other_keys).await);
+    // It registers for itself, once, and takes nothing from the others.
+    let own = get(&stranger, &made).await;
+    assert_ne!(own.client_id, shared.client_id);
+    assert_eq!(get(&stranger, &made).await.client_id, own.client_id);
+    assert!(!stranger.forget(&shared).await.unwrap());
+    let kept = get(&registrations(&place), &made).await;
+    assert_eq!(kept.client_id, shared.client_id);
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+    // Its own it may forget.
+    assert!(stranger.forget(&own).await.unwrap());
+    let again = get(&stranger, &made).await;
+    assert_ne!(again.client_id, own.client_id);
+    let kept = get(&registrations(&place), &made).await;
+    assert_eq!(kept.client_id, shared.client_id);
+}
+
+#[tokio::test]
+async fn a_client_that_a_refresh_finds_dead_is_not_used_for_the_next_sign_in() {
+    let place = place().await;
+    let owner = place.owner();
+    let registrations = place.connections.registrations().clone();
+    let made = AtomicUsize::new(0);
+    let mut connection = place.fresh();
+    connection.registration = get(&registrations, &made).await;
+    let kept = place.connections.keep(&owner, &connection).await.unwrap();
+    place.server.next(Next::Refuse("invalid_client"));
+    let outcome = place.connections.current(&owner, &kept, Need::Newer).await;
+    assert!(matches!(outcome, Err(CustodyError::ClientRefused { .. })));
+    let next = get(&registrations, &made).await;
+    assert_eq!(next.client_id.as_str(), "client-1");
+    // A connection of the dead client does not take the new registration down with it.
+    place.server.next(Next::Refuse("invalid_client"));
+    let outcome = place.connections.current(&owner, &kept, Need::Newer).await;
+    assert!(outcome.is_err());
+    assert_eq!(get(&registrations, &made).await.client_id, next.client_id);
 }

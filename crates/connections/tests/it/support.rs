@@ -30,6 +30,11 @@ impl Clock for HandClock {
 }
 
 impl HandClock {
+    /// Sets it forward or back by so many milliseconds.
+    pub fn set_off(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+
     pub fn pass(&self, duration: Duration) {
         let millis = i64::try_from(duration.as_millis()).unwrap();
         self.0.fetch_add(millis, Ordering::Relaxed);
@@ -56,6 +61,8 @@ pub enum Next {
     Rotate,
     Refuse(&'static str),
     Status(u16),
+    /// This status, asking to be left alone for so many seconds.
+    Wait(u16, u64),
     Fails(TransportFailure),
     /// It acts, but the answer is lost.
     LosesAnswer,
@@ -113,8 +120,7 @@ impl CountingServer {
         }
         *current += 1;
         let mut next = connection.clone();
-        let old = &connection.tokens;
-        next.tokens = tokens(*current, old.expires_at.unwrap_or(old.issued_at));
+        next.tokens = tokens(*current, connection.tokens.issued_at);
         Ok(next)
     }
 }
@@ -157,6 +163,11 @@ impl TokenService for CountingServer {
                     status,
                     after: None,
                 }),
+                Next::Wait(status, seconds) => Err(TokenError::Unavailable {
+                    host,
+                    status,
+                    after: Some(Duration::from_secs(seconds)),
+                }),
                 Next::Fails(failure) => Err(TokenError::Transport {
                     host,
                     source: unreachable(failure),
@@ -196,6 +207,11 @@ impl TokenService for CountingServer {
                     status,
                     after: None,
                 },
+                Some(Next::Wait(status, seconds)) => RevocationError::Unavailable {
+                    host,
+                    status,
+                    after: Some(Duration::from_secs(seconds)),
+                },
                 Some(Next::Refuse(code)) => RevocationError::Refused {
                     host,
                     status: 400,
@@ -212,6 +228,33 @@ impl TokenService for CountingServer {
             };
             Err(Failed::new(error, Report::new()))
         })
+    }
+}
+
+/// The server as a replica hears it, which counts lifetimes from when the answer came.
+struct Heard {
+    server: Arc<CountingServer>,
+    clock: Arc<HandClock>,
+}
+
+impl TokenService for Heard {
+    fn refresh<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Connection, Failed<TokenError>>> {
+        Box::pin(async move {
+            let mut next = self.server.refresh(connection).await?;
+            next.tokens.issued_at = self.clock.now();
+            next.tokens.expires_at = Some(self.clock.now().after(LIFETIME));
+            Ok(next)
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Revocation, Failed<RevocationError>>> {
+        self.server.revoke(connection)
     }
 }
 
@@ -235,6 +278,11 @@ pub async fn place() -> Place {
     open(folder, keys, server, clock, random).await
 }
 
+fn heard(server: &Arc<CountingServer>, clock: &Arc<HandClock>) -> Arc<Heard> {
+    let (server, clock) = (server.clone(), clock.clone());
+    Arc::new(Heard { server, clock })
+}
+
 async fn open(
     folder: Arc<tempfile::TempDir>,
     keys: Arc<KeyRing>,
@@ -249,7 +297,7 @@ async fn open(
     let connections = Connections::new(
         store.clone() as Arc<dyn Store>,
         keys.clone(),
-        server.clone(),
+        heard(&server, &clock),
         clock.clone(),
         random.clone(),
         Custody::default(),
@@ -271,16 +319,12 @@ impl Place {
         self.replica_with(self.keys.clone()).await
     }
 
-    /// The same, with callers who wait this long for a refresh that they can do without.
-    pub fn with_patience(self, patience: Duration) -> Place {
-        let custody = Custody {
-            patience,
-            ..Custody::default()
-        };
+    /// The same with other times.
+    pub fn with(self, custody: Custody) -> Place {
         let connections = Connections::new(
             self.store.clone() as Arc<dyn Store>,
             self.keys.clone(),
-            self.server.clone(),
+            heard(&self.server, &self.clock),
             self.clock.clone(),
             self.random.clone(),
             custody,
@@ -289,6 +333,15 @@ impl Place {
             connections,
             ..self
         }
+    }
+
+    /// Another replica whose clock differs by so many milliseconds.
+    pub async fn replica_off_by(&self, millis: i64) -> Place {
+        let off = self.clock.0.load(Ordering::Relaxed) + millis;
+        let clock = Arc::new(HandClock(AtomicI64::new(off)));
+        let (folder, keys, server) = (&self.folder, &self.keys, &self.server);
+        let random = self.random.clone();
+        open(folder.clone(), keys.clone(), server.clone(), clock, random).await
     }
 
     pub async fn replica_with(&self, keys: Arc<KeyRing>) -> Place {

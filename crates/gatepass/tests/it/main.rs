@@ -12,6 +12,7 @@ mod problems;
 mod program;
 mod proxy;
 mod public;
+mod refresh;
 mod replicas;
 mod routes;
 mod seals;

@@ -92,8 +92,17 @@ impl TestApp {
 
     /// A server whose time the test decides.
     pub(crate) async fn start_at(clock: &Arc<TestClock>) -> Self {
+        Self::start_at_with(clock, |_| {}).await
+    }
+
+    /// The same with other arguments.
+    pub(crate) async fn start_at_with(
+        clock: &Arc<TestClock>,
+        change: impl FnOnce(&mut ServeArgs),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let args = args(data.path());
+        let mut args = args(data.path());
+        change(&mut args);
         let clock: Arc<dyn Clock> = clock.clone();
         let server = serve::start_in(config(&args), |world| world.clock = clock);
         Self {
@@ -135,6 +144,21 @@ impl TestApp {
         self.server.take().unwrap().stop().await.unwrap();
         self.args.listen = Some(address.to_string());
         self.server = Some(serve::start(config(&self.args)).await.unwrap());
+    }
+
+    /// Ends it and starts it again with the same data, under another URL.
+    pub(crate) async fn move_elsewhere(&mut self) {
+        let before = self.address();
+        self.server.take().unwrap().stop().await.unwrap();
+        self.args.listen = Some("127.0.0.1:0".to_owned());
+        let server = serve::start(config(&self.args)).await.unwrap();
+        assert_ne!(server.address(), before);
+        self.server = Some(server);
+    }
+
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn stop(self) {
+        self.server.unwrap().stop().await.unwrap();
     }
 
     /// The URL of one of its paths.

@@ -17,7 +17,7 @@ use mcp_oauth_client::{
     BoxFuture, CONNECTION_VERSION, ClientAuthMethod, ClientId, Clock, Connection, Failed, Issuer,
     OAuthError, Random, Registration, RegistrationKind, Report, ResourceId, Revocation,
     RevocationError, Scopes, Secret, ServerUrl, Timestamp, TokenError, TokenType, Tokens,
-    UrlPolicy, token::Grant,
+    TransportError, TransportFailure, UrlPolicy, token::Grant,
 };
 
 use crate::engines::*;
@@ -214,6 +214,74 @@ async fn what_ends_on_one_process_while_another_refreshes_it_ends_everywhere() {
         let done: usize = done.into_iter().map(Result::unwrap).sum();
         assert_eq!(done, 1);
         assert_eq!(*server.revoked.lock().unwrap(), ["rt-0", "rt-1"]);
+    })
+    .await;
+}
+
+/// Cannot be reached at first, then refreshes as [`Rotating`].
+struct Unreachable {
+    failure: TransportFailure,
+    failed: AtomicU64,
+    then: Arc<Rotating>,
+}
+
+impl TokenService for Unreachable {
+    fn refresh<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Connection, Failed<TokenError>>> {
+        if self.failed.fetch_add(1, Ordering::Relaxed) > 0 {
+            return self.then.refresh(connection);
+        }
+        let error = TokenError::Transport {
+            host: "as.example".into(),
+            source: TransportError::new(self.failure, "it was not reached"),
+        };
+        Box::pin(async move { Err(Failed::new(error, Report::new())) })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        connection: &'a Connection,
+    ) -> BoxFuture<'a, Result<Revocation, Failed<RevocationError>>> {
+        self.then.revoke(connection)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_costs_no_connection() {
+    use TransportFailure::{Connect, Dns, Tls};
+    each(async |database| {
+        for (place, failure) in [Dns, Connect, Tls].into_iter().enumerate() {
+            let random = Arc::new(Counting::default());
+            let then = Arc::new(Rotating::default());
+            let keeper = Connections::new(
+                Arc::new(database.clone()),
+                Arc::new(KeyRing::generate(&*random)),
+                Arc::new(Unreachable {
+                    failure,
+                    failed: AtomicU64::new(0),
+                    then: then.clone(),
+                }),
+                Arc::new(Still),
+                random.clone(),
+                Custody::default(),
+            );
+            // Each begins elsewhere, or they would name their connections alike.
+            random.0.store(1000 * (place as u64 + 1), Ordering::Relaxed);
+            let owner = Owner::new(OwnerSecret::generate(&*random));
+            let kept = keeper.keep(&owner, &over()).await.unwrap();
+            let outcome = keeper.current(&owner, &kept, Need::Valid).await;
+            let error = outcome.unwrap_err();
+            assert!(error.is_temporary(), "{failure:?}: {error}");
+            let opened = keeper.current(&owner, &kept, Need::Valid).await;
+            assert_eq!(opened.unwrap().opened.generation, 2, "{failure:?}");
+            assert_eq!(
+                then.spent.lock().unwrap().len(),
+                1,
+                "nothing was sent twice"
+            );
+        }
     })
     .await;
 }
