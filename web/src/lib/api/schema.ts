@@ -189,7 +189,7 @@ export interface paths {
         put?: never;
         /**
          * Refresh a connection: a generation newer than the one presented, refreshing only if there is
-         *     none yet.
+         *     none yet; with `ifDue`, only if its access token is about to end.
          */
         post: operations["refresh"];
         delete?: never;
@@ -596,6 +596,13 @@ export interface components {
             resource: string;
             /** @description The scopes that will be asked for. */
             scopes: string[];
+        };
+        /** @description A connection to refresh. */
+        RefreshRequest: {
+            /** @description The connection. */
+            connection: components["schemas"]["Connection"];
+            /** @description Only if its access token is about to end, by this server's clock: a page's may be wrong. */
+            ifDue?: boolean;
         };
         /**
          * @description How a dynamic registration is come by.
@@ -1282,7 +1289,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ConnectionBody"];
+                "application/json": components["schemas"]["RefreshRequest"];
             };
         };
         responses: {
