@@ -23,8 +23,38 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Print the effective configuration and where each value comes from; secrets are hidden.
     Config(Box<ServeArgs>),
+    /// Look at an MCP server the way the page does: does it want a sign-in, where, and would it
+    /// work? Registers nothing and stores nothing
+    ///
+    /// Ends with 0 if it works (or needs no sign-in), 3 if somebody must enter a client id first,
+    /// 4 for trouble that passes, 5 if something must be changed first, 1 if it could not look.
+    Probe(Box<ProbeArgs>),
     /// Print the version.
     Version,
+}
+
+/// What to look at, and how to say it.
+#[derive(Args, Clone, Debug)]
+pub struct ProbeArgs {
+    /// The MCP server
+    #[arg(value_name = "URL")]
+    pub url: String,
+
+    /// As JSON, for programs
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+
+    /// As Markdown, for bug reports
+    #[arg(long)]
+    pub markdown: bool,
+
+    /// Also register, if the server lets apps register themselves
+    #[arg(long)]
+    pub register: bool,
+
+    /// The installation it is looked at from.
+    #[command(flatten)]
+    pub settings: ServeArgs,
 }
 
 /// Every setting that `serve` takes. Each is text here, so that a value from a flag, from the

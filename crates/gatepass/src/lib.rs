@@ -10,6 +10,7 @@ pub mod demo;
 pub mod http;
 pub mod ops;
 pub mod pages;
+pub mod probe;
 pub mod problem;
 pub mod router;
 pub mod routes;

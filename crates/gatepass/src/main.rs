@@ -4,9 +4,9 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches};
 use gatepass::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, ProbeArgs},
     config::{Config, Settings},
-    serve, telemetry,
+    probe, serve, telemetry,
 };
 
 fn main() -> ExitCode {
@@ -30,6 +30,17 @@ fn main() -> ExitCode {
                 .map_err(anyhow::Error::from)
                 .and_then(|config| print(&config.describe()))
         }
+        Command::Probe(args) => {
+            let sources = matches.subcommand_matches("probe");
+            let found = Settings::gather(&args.settings, sources)
+                .and_then(Config::resolve)
+                .map_err(anyhow::Error::from)
+                .and_then(|config| look(&config, &args));
+            match found {
+                Ok(code) => return code,
+                Err(error) => Err(error),
+            }
+        }
         Command::Version => print(&format!("gatepass {}\n", env!("CARGO_PKG_VERSION"))),
     };
     match outcome {
@@ -48,6 +59,15 @@ fn run(config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()?
         .block_on(serve::run(config))
+}
+
+fn look(config: &Config, args: &ProbeArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (text, code) = runtime.block_on(probe::run(config, args))?;
+    print(&text)?;
+    Ok(code)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -230,7 +230,7 @@ fn assemble(
 }
 
 /// Who we are to authorization servers, and which of them we accept.
-fn protocol(config: &Config, public: &PublicUrl) -> Settings {
+pub(crate) fn protocol(config: &Config, public: &PublicUrl) -> Settings {
     let mut settings = Settings::new("Gatepass", public.redirect_uri());
     settings.client_uri = Some(public.origin());
     settings.client_metadata_url = config.client_metadata_url(public);

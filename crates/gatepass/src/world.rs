@@ -77,6 +77,11 @@ impl World {
     }
 }
 
+/// The way out alone, for a command that needs nothing else.
+pub fn way_out(config: &Config) -> anyhow::Result<Egress> {
+    Ok(Egress::new(policy(config, None)?)?)
+}
+
 /// Where requests may go: as configured, and to the demo in any case.
 fn policy(config: &Config, demo: Option<&Running>) -> anyhow::Result<EgressPolicy> {
     let mut allow = config.egress_allow.value.clone();

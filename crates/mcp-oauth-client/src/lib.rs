@@ -42,6 +42,7 @@ mod probe;
 pub mod recovery;
 pub mod registration;
 pub mod report;
+mod report_text;
 pub mod resource;
 pub mod revocation;
 pub mod scope;

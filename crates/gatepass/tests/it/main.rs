@@ -8,6 +8,7 @@ mod custody;
 mod main_job;
 mod owners;
 mod pages;
+mod probe;
 mod problems;
 mod program;
 mod proxy;
