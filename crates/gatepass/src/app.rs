@@ -11,7 +11,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    authorize::discoveries::Discoveries,
     chat::{models::Models, turns::Turns},
     config::{Config, PresetServer, PublicUrl},
     demo::Running,
@@ -34,8 +33,6 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// The protocol.
     pub auth: AuthClient,
-    /// Discoveries, remembered for a moment.
-    pub discoveries: Discoveries,
     /// Sign-ins under way.
     pub flows: Flows,
     /// Dynamic registrations.

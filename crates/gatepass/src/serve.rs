@@ -19,7 +19,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app::App,
-    authorize::discoveries::Discoveries,
     chat::{models::Models, turns::Turns, waiting},
     config::{Config, PublicUrl},
     demo::Running,
@@ -203,7 +202,6 @@ fn assemble(
     Ok(App {
         cookies: Cookies::new(&public),
         rates: Rates::new(&config.limits),
-        discoveries: Discoveries::new(auth.clone(), clock_too()),
         flows: Flows::new(store_too(), keys_too(), clock_too(), random_too()),
         headers: HeaderSeals::new(keys_too(), random_too()),
         registrations: connections.registrations().clone(),

@@ -24,7 +24,7 @@ pub struct AccessToken {
 pub struct Unpresentable;
 
 impl AccessToken {
-    /// A bearer token.
+    /// A bearer token (RFC 6750 §2.1).
     pub fn bearer(secret: Secret) -> Self {
         Self {
             secret,
@@ -32,7 +32,7 @@ impl AccessToken {
         }
     }
 
-    /// The token of a connection, bound if the connection has a key.
+    /// The token of a connection, bound if its server bound it (RFC 9449 §5).
     pub fn of(connection: &Connection, prover: &Prover) -> Self {
         let bound = connection.tokens.token_type == TokenType::Dpop;
         let key = connection.dpop_key.as_ref().filter(|_| bound);
@@ -48,7 +48,7 @@ impl AccessToken {
     }
 
     /// Adds the headers that present the token with one request: `Authorization`, and a fresh
-    /// proof for a bound token. Call it anew for each attempt.
+    /// proof for a bound token (RFC 6750 §2.1, RFC 9449 §7.1). Call it anew for each attempt.
     pub fn present(
         &self,
         method: &Method,

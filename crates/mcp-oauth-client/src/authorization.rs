@@ -23,7 +23,8 @@ use crate::{
 /// The record's version; one of another version is read as an expired flow.
 pub const PENDING_VERSION: u8 = 1;
 
-/// How long a flow may take, from the redirect to the callback.
+/// How long a flow may take, from the redirect to the callback; codes live as long at most
+/// (RFC 6749 §4.1.2).
 pub const FLOW_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// Everything the callback needs, recorded before the user leaves: the issuer and endpoints of
@@ -68,7 +69,7 @@ impl PendingAuthorization {
     }
 }
 
-/// What to authorize.
+/// What to authorize (RFC 6749 §4.1.1, RFC 8707 §2.1).
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The MCP server.

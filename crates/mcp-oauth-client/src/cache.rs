@@ -21,12 +21,12 @@ use crate::{
 /// How long a document is fresh whose server says nothing about it: metadata rarely changes, and
 /// a person reads and clicks before the next request (RFC 9111 §4.2.2 leaves the choice to us).
 pub const SILENT_LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// The longest time a document is fresh, whatever its server says.
+/// The longest time a document is fresh, whatever its server says (RFC 9111 §4.2 allows less).
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Metadata documents by URL, and the challenges they were found by. Shared by the clones of an
-/// [`AuthClient`](crate::AuthClient). It holds nothing secret: every document is public, and was
-/// asked for without credentials. When it is full, what is oldest goes.
+/// Metadata documents by URL (RFC 9111), and the challenges they were found by. Shared by the
+/// clones of an [`AuthClient`](crate::AuthClient). It holds nothing secret: every document is
+/// public, and was asked for without credentials. When it is full, what is oldest goes.
 pub struct MetadataCache {
     most_documents: usize,
     most_bytes: usize,

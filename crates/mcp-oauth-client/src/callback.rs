@@ -14,7 +14,7 @@ use crate::{
 /// Longest query read, in bytes.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// The parameters of a callback, not yet believed.
+/// The parameters of a callback (RFC 6749 §4.1.2, RFC 9207 §2), not yet believed.
 #[derive(Clone, Debug, Default)]
 pub struct CallbackQuery {
     code: Option<Secret>,
@@ -53,7 +53,8 @@ impl CallbackQuery {
         Ok(own)
     }
 
-    /// The state, to find the flow by; compare it in constant time, as [`Secret`] does.
+    /// The state (RFC 6749 §10.12), to find the flow by; compare it in constant time, as [`Secret`]
+    /// does.
     pub fn state(&self) -> Option<&Secret> {
         self.state.as_ref().filter(|state| !state.is_blank())
     }
@@ -78,7 +79,7 @@ impl ValidatedCallback {
     }
 }
 
-/// Why a callback may not be used.
+/// Why a callback may not be used (RFC 6749 §4.1.2.1, RFC 9207 §2.4).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {

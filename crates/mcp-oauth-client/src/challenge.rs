@@ -9,7 +9,7 @@ const MOST_BYTES: usize = 16 * 1024;
 /// Most challenges, and most parameters of one, that are kept.
 const MOST_ITEMS: usize = 32;
 
-/// One challenge: a scheme with its parameters.
+/// One challenge: a scheme with its parameters (RFC 9110 §11.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
     scheme: String,
@@ -18,7 +18,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Whether the scheme is `scheme`, case-insensitively.
+    /// Whether the scheme is `scheme`, case-insensitively (RFC 9110 §11.1).
     pub fn is(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
@@ -28,7 +28,7 @@ impl Challenge {
         &self.scheme
     }
 
-    /// The `token68` form of credentials, as `Negotiate` uses it.
+    /// The `token68` form (RFC 9110 §11.2), as `Negotiate` uses it.
     pub fn token68(&self) -> Option<&str> {
         self.token68.as_deref()
     }
@@ -58,18 +58,19 @@ impl Challenge {
         self.param("error")
     }
 
-    /// The server's explanation for developers. Data from outside: escape and bound it.
+    /// The server's explanation for developers (RFC 6750 §3). Data from outside: escape and bound
+    /// it.
     pub fn error_description(&self) -> Option<&str> {
         self.param("error_description")
     }
 }
 
-/// All challenges of a response, of every header line.
+/// All challenges of a response, of every header line (RFC 9110 §11.6.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenges(Vec<Challenge>);
 
 impl Challenges {
-    /// Reads every `WWW-Authenticate` line of a response.
+    /// Reads every `WWW-Authenticate` line of a response (RFC 9110 §11.6.1).
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut challenges = Vec::new();
         let mut budget = MOST_BYTES;
@@ -93,7 +94,8 @@ impl Challenges {
         Self(challenges)
     }
 
-    /// The challenge that asks for an OAuth token: the first `Bearer`, else the first `DPoP`.
+    /// The challenge that asks for an OAuth token: the first `Bearer` (RFC 6750 §3), else the first
+    /// `DPoP` (RFC 9449 §7.1).
     pub fn oauth(&self) -> Option<&Challenge> {
         self.get("bearer").or_else(|| self.get("dpop"))
     }

@@ -1,4 +1,5 @@
-//! Our client identity at one authorization server, and how it proves itself.
+//! Our client identity at one authorization server (RFC 6749 §2, RFC 7591), and how it proves
+//! itself.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::{
 #[serde(try_from = "String", into = "String")]
 pub struct ClientId(String);
 
-/// An empty or blank client id was given.
+/// An empty or blank client id was given, which is none (RFC 6749 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client id is empty")]
 pub struct BlankClientId;
@@ -70,7 +71,7 @@ pub enum ClientAuthMethod {
 }
 
 impl ClientAuthMethod {
-    /// The registered name (IANA OAuth Token Endpoint Authentication Methods).
+    /// The registered name (RFC 7591 §4.2; IANA OAuth Token Endpoint Authentication Methods).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -92,7 +93,7 @@ impl ClientAuthMethod {
     }
 }
 
-/// Where a client identity comes from.
+/// Where a client identity comes from (MCP, Client Registration Approaches).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RegistrationKind {
@@ -120,7 +121,7 @@ impl RegistrationKind {
     }
 }
 
-/// Our client identity at one issuer, for one redirect URI.
+/// Our client identity at one issuer, for one redirect URI (RFC 7591 §3.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// The issuer it belongs to; it is never used at another.
@@ -145,7 +146,7 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Whether the client secret has stopped working at `now`.
+    /// Whether the client secret has stopped working at `now` (RFC 7591 §3.2.1).
     pub fn secret_expired(&self, now: Timestamp) -> bool {
         self.secret_expires_at.is_some_and(|at| at <= now)
     }

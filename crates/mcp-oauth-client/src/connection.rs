@@ -1,4 +1,5 @@
-//! What a finished flow gives: tokens plus everything needed to refresh and revoke them.
+//! What a finished flow gives (RFC 6749 §5.1): tokens plus everything needed to refresh and revoke
+//! them.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ pub enum TokenType {
 const MOST_AHEAD: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Tokens {
-    /// Whether the access token has ended at `now`.
+    /// Whether the access token has ended at `now` (RFC 6749 §5.1, `expires_in`).
     pub fn expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }

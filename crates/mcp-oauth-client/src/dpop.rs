@@ -32,7 +32,7 @@ const USE_DPOP_NONCE: &str = "use_dpop_nonce";
 /// Longest nonce kept, in bytes.
 const MOST_NONCE: usize = 512;
 
-/// Whether a resource wants tokens that are bound to a key.
+/// Whether a resource wants tokens that are bound to a key (RFC 9728 §2, RFC 9449 §7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Binding {
@@ -131,7 +131,7 @@ pub struct Nonces(Mutex<VecDeque<(String, String)>>);
 impl Nonces {
     const MOST: usize = 64;
 
-    /// The nonce to use at a URL.
+    /// The nonce to use at a URL (RFC 9449 §8).
     pub fn of(&self, url: &Uri) -> Option<String> {
         let url = without_query(url);
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +139,8 @@ impl Nonces {
         found.map(|(_, nonce)| nonce.clone())
     }
 
-    /// Keeps the nonce of an answer; says whether there was one that differs from what was known.
+    /// Keeps the nonce of an answer (RFC 9449 §8.2); says whether there was one that differs from
+    /// what was known.
     pub fn learn(&self, url: &Uri, headers: &HeaderMap) -> bool {
         let Some(nonce) = headers
             .get(DPOP_NONCE)
@@ -164,8 +165,8 @@ impl Nonces {
     }
 }
 
-/// Makes the proofs of requests to resources: time, randomness, and the nonces learned so far.
-/// Cheap to clone; clones share what they learn.
+/// Makes the proofs of requests to resources (RFC 9449 §7): time, randomness, and the nonces
+/// learned so far. Cheap to clone; clones share what they learn.
 #[derive(Clone)]
 pub struct Prover {
     clock: Arc<dyn Clock>,

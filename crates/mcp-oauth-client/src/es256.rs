@@ -18,8 +18,8 @@ use crate::time::Random;
 /// The algorithm's registered name (RFC 7518 §3.1).
 pub const ES256: &str = "ES256";
 
-/// An ES256 private key. It does not print, is wiped when dropped, and serializes in the clear:
-/// only serialize it into something that is sealed.
+/// An ES256 private key (RFC 7518 §3.4). It does not print, is wiped when dropped, and serializes
+/// in the clear: only serialize it into something that is sealed.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Zeroizing<String>", into = "Zeroizing<String>")]
 pub struct Es256Key(Box<SigningKey>);

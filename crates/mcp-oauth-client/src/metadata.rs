@@ -15,7 +15,7 @@ use crate::{
     url_policy::{Endpoint, UrlError, UrlPolicy},
 };
 
-/// Why a metadata document may not be used.
+/// Why a metadata document may not be used (RFC 9728 §3.3, RFC 8414 §3.3).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
@@ -78,7 +78,7 @@ pub struct ResourceMetadata {
 const MOST_ISSUERS: usize = 16;
 
 impl ResourceMetadata {
-    /// Reads and validates a document for `server`.
+    /// Reads and validates a document for `server` (RFC 9728 §3.3).
     pub fn validate(
         document: &Map<String, Value>,
         server: &ServerUrl,

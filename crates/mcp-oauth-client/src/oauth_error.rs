@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// An error an authorization server named. Its texts come from outside: they are bounded and
-/// freed of control characters, and must still be escaped where they are shown.
+/// An error an authorization server named (RFC 6749 §5.2). Its texts come from outside: they are
+/// bounded and freed of control characters, and must still be escaped where they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthError {
     /// The error code, such as `invalid_grant`.

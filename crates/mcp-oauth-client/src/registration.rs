@@ -25,7 +25,8 @@ use crate::{
     url_policy::is_loopback,
 };
 
-/// A client identity somebody gave us: the operator in the configuration, or the user in a form.
+/// A client identity somebody gave us (RFC 6749 §2.2): the operator in the configuration, or the
+/// user in a form.
 #[derive(Clone, Debug)]
 pub struct GivenClient {
     /// The client id; never blank, by its type.
@@ -38,7 +39,8 @@ pub struct GivenClient {
     pub auth_method: Option<ClientAuthMethod>,
 }
 
-/// The rung of the ladder that applies to an authorization server.
+/// The rung of the ladder that applies to an authorization server (MCP, Client Registration
+/// Approaches).
 #[derive(Clone, Debug)]
 pub enum Rung {
     /// This identity can be used as it is.
@@ -73,7 +75,8 @@ pub fn ladder(
     }
 }
 
-/// A registration of a client identity that was given to us.
+/// A registration of a client identity that was given to us; its method is one the server lists
+/// (RFC 8414 §2).
 pub fn given(
     client: &GivenClient,
     server: &AuthorizationServer,
@@ -213,7 +216,7 @@ pub fn request(
     Some(request)
 }
 
-/// Why a registration failed.
+/// Why a registration failed (RFC 7591 §3.2.2).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistrationError {

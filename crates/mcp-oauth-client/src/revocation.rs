@@ -39,7 +39,7 @@ impl TokenKind {
     }
 }
 
-/// What became of a connection's tokens.
+/// What became of a connection's tokens (RFC 7009 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
     /// The authorization server has revoked them.
@@ -48,7 +48,7 @@ pub enum Revocation {
     NotOffered,
 }
 
-/// Why tokens were not revoked.
+/// Why tokens were not revoked (RFC 7009 §2.2.1).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevocationError {

@@ -9,8 +9,8 @@ const MOST_SCOPES: usize = 50;
 /// Longest text of all scopes together, in bytes.
 const MOST_BYTES: usize = 2048;
 
-/// A set of scopes in the order first seen; a scope is an opaque token and implies nothing of
-/// another.
+/// A set of scopes (RFC 6749 §3.3) in the order first seen; a scope is an opaque token and implies
+/// nothing of another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scopes(Vec<String>);
@@ -42,7 +42,8 @@ impl Scopes {
         other.iter().all(|scope| self.contains(scope))
     }
 
-    /// The union, ours first. Step-up asks for it, so that new access never costs old access.
+    /// The union, ours first. Step-up (MCP, Step-Up Authorization Flow) asks for it, so that new
+    /// access never costs old access.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         self.iter().chain(other.iter()).collect()

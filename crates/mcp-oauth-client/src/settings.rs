@@ -18,7 +18,7 @@ pub enum Legacy {
     AssumeEndpoints,
 }
 
-/// Who we are as a client, and which servers we accept.
+/// Who we are as a client (RFC 7591 §2), and which servers we accept.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The name shown on consent pages.

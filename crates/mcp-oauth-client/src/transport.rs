@@ -13,7 +13,8 @@ pub type Response = http::Response<Bytes>;
 /// A boxed future, so that `Transport` can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a request is for. A transport chooses its limits, its redirect rule and its log line by it.
+/// What a request is for, and by which RFC. A transport chooses its limits, its redirect rule and
+/// its log line by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Leg {
@@ -32,7 +33,8 @@ pub enum Leg {
 }
 
 impl Leg {
-    /// Whether the request carries credentials, so that no redirect may ever be followed.
+    /// Whether the request carries credentials, so that no redirect may ever be followed (RFC 9700
+    /// §4.12).
     pub fn carries_credentials(self) -> bool {
         matches!(self, Self::Registration | Self::Token | Self::Revocation)
     }

@@ -7,8 +7,8 @@ use url::{Host, Url};
 
 use crate::json::showable;
 
-/// Which schemes and hosts an endpoint may have. This judges the URL's text; the transport judges
-/// the address it resolves to.
+/// Which schemes and hosts an endpoint may have (OAuth 2.1 §1.5). This judges the URL's text; the
+/// transport judges the address it resolves to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UrlPolicy {
     /// `https` only: what a server in production uses (OAuth 2.1 §1.5).
@@ -21,7 +21,7 @@ pub enum UrlPolicy {
     DangerouslyAllowHttp,
 }
 
-/// Why a URL may not be used.
+/// Why a URL may not be used (OAuth 2.1 §1.5).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
@@ -79,7 +79,7 @@ impl UrlPolicy {
     }
 }
 
-/// Whether the URL's host is `localhost`, a name below it, or a loopback address.
+/// Whether the URL's host is `localhost`, a name below it (RFC 6761 §6.3), or a loopback address.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
@@ -97,8 +97,9 @@ pub(crate) fn shorten(text: &str) -> String {
     showable(text, 120)
 }
 
-/// A URL that a request may be sent to or a browser may be sent to: checked by [`UrlPolicy`].
-/// Stored ones are read back only if they could have passed the most permissive policy.
+/// A URL that a request may be sent to or a browser may be sent to (RFC 6749 §3): checked by
+/// [`UrlPolicy`]. Stored ones are read back only if they could have passed the most permissive
+/// policy.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Endpoint(Url);

@@ -200,6 +200,22 @@ async fn the_largest_tokens_are_kept_and_an_oversized_seal_is_not_even_looked_at
 }
 
 #[tokio::test]
+async fn a_connection_of_a_version_nobody_knows_is_to_be_connected_again() {
+    let place = place().await;
+    let owner = place.owner();
+    let mut connection = place.fresh();
+    connection.version = 200;
+    let kept = place.connections.keep(&owner, &connection).await.unwrap();
+    let error = place
+        .connections
+        .current(&owner, &kept, Need::Valid)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, CustodyError::Unreadable(_)));
+    assert_eq!(error.recovery(), mcp_oauth_client::Recovery::Reauthorize);
+}
+
+#[tokio::test]
 async fn callers_with_copies_of_every_age_end_at_the_newest_generation() {
     let place = place().await;
     let owner = place.owner();

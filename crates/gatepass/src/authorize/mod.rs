@@ -1,7 +1,6 @@
-//! What the routes of a sign-in share: discoveries that are remembered for a moment, and the choice
-//! of a client.
+//! What the routes of a sign-in share: where to sign in, and the choice of a client.
 
 pub mod client;
-pub mod discoveries;
+pub mod discovery;
 pub mod record;
 pub mod site;

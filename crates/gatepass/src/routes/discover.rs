@@ -102,11 +102,11 @@ pub async fn discover(
     if progress::is_wanted(&headers) {
         let ending = app.ending.clone();
         return Ok(progress::stream(ending, async move |observer| {
-            let found = app.discoveries.look_watched(&server, observer).await?;
+            let found = app.auth.observed_by(observer).discover(&server).await?;
             Ok(described(&app, found))
         }));
     }
-    let found = app.discoveries.look(&server).await?;
+    let found = app.auth.discover(&server).await?;
     Ok(Json(described(&app, found)).into_response())
 }
 

@@ -20,6 +20,7 @@ use crate::{
     app::App,
     authorize::{
         client,
+        discovery::{self, Knowledge},
         record::{self, FlowRecord, Mode},
     },
     http::{json::Json, owner::Session},
@@ -122,7 +123,11 @@ pub async fn start(
     let return_to = return_to(request.mode, request.return_to.as_deref())?;
     let owner = session.owner_or_new();
     let renewed = renewed(&app, owner, &server, request.connection.as_ref());
-    let protected = app.discoveries.to_sign_in(&server).await?;
+    let knowledge = match request.connection {
+        Some(_) => Knowledge::None,
+        None => Knowledge::Recent,
+    };
+    let protected = discovery::to_sign_in(&app.auth, &server, knowledge).await?;
     let issuer = choose(&app, &protected, request.issuer.as_deref()).await?;
     let page = issuer.authorization_endpoint.url();
     // A browser is sent there, which must not become a way into networks that we do not enter.
@@ -220,18 +225,18 @@ async fn choose(
     app: &App,
     protected: &ProtectedServer,
     issuer: Option<&str>,
-) -> Result<Arc<AuthorizationServer>, Problem> {
+) -> Result<AuthorizationServer, Problem> {
     let Some(wanted) =
         issuer.filter(|issuer| *issuer != protected.authorization_server.issuer.as_str())
     else {
-        return Ok(Arc::new(protected.authorization_server.clone()));
+        return Ok(protected.authorization_server.clone());
     };
     let named = protected
         .authorization_servers
         .iter()
         .find(|issuer| issuer.as_str() == wanted);
     match named {
-        Some(issuer) => Ok(app.discoveries.authorization_server(issuer).await?),
+        Some(issuer) => Ok(app.auth.authorization_server(issuer).await?),
         None => Err(Problem::new(
             Kind::UnknownIssuer,
             format!(

@@ -42,7 +42,30 @@ async fn said(site: &Site, arguments: &[&str]) -> String {
 #[tokio::test]
 async fn a_server_with_a_sign_in_is_described_step_by_step() {
     let site = Site::start().await;
-    assert_snapshot!(said(&site, &[]).await, @"");
+    assert_snapshot!(said(&site, &[]).await, @r"
+    i probe: POST SITE/mcp → 401 (T ms)
+        a request without a token; 401 asks for one (RFC 9728 §5)
+    ✓ resource metadata: GET SITE/.well-known/oauth-protected-resource/mcp → 200 (T ms)
+        the well-known places, path before root (RFC 9728 §3.1)
+    · resource metadata: GET SITE/.well-known/oauth-protected-resource → 404 (T ms)
+        the well-known places, path before root (RFC 9728 §3.1)
+    ✓ authorization server metadata: GET SITE/.well-known/oauth-authorization-server → 200 (T ms)
+        the issuer's well-known places, first valid wins (RFC 8414 §3, OpenID)
+    · authorization server metadata: GET SITE/.well-known/openid-configuration → 404 (T ms)
+        the issuer's well-known places, first valid wins (RFC 8414 §3, OpenID)
+
+                resource  SITE/mcp
+                  issuer  SITE
+    authorizationServers  SITE
+              signInPage  SITE
+            registration  dynamic
+                  scopes  notes
+             redirectUri  http://localhost:4283/api/mcp/oauth/callback
+              revocation  true
+
+    A sign-in at SITE can begin.
+    → 0
+    ");
     assert!(
         site.seen(REGISTER).is_empty(),
         "nothing is registered unasked"

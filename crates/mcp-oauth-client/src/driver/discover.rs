@@ -24,7 +24,7 @@ use crate::{
     well_known,
 };
 
-/// What a server turned out to be.
+/// What a server turned out to be (MCP, Authorization Server Location).
 #[derive(Clone, Debug)]
 pub enum Discovery {
     /// It does not ask for a token; it may still refuse one of its tools later.
@@ -42,7 +42,7 @@ pub struct OpenServer {
     pub report: Report,
 }
 
-/// A server that asks for a token, with everything needed to begin a flow.
+/// A server that asks for a token (RFC 9728 §5), with everything needed to begin a flow.
 #[derive(Clone, Debug)]
 pub struct ProtectedServer {
     /// The server.
@@ -75,8 +75,8 @@ impl ProtectedServer {
 }
 
 impl AuthClient {
-    /// Finds out whether a server asks for a token and where to get one. Sends nothing secret and
-    /// registers nothing.
+    /// Finds out whether a server asks for a token and where to get one (RFC 9728, RFC 8414). Sends
+    /// nothing secret and registers nothing.
     pub async fn discover(&self, server: &ServerUrl) -> Result<Discovery, Failed<DiscoveryError>> {
         self.cache.forget_challenges(server);
         let mut report = Report::new();
@@ -120,7 +120,8 @@ impl AuthClient {
         }
     }
 
-    /// As [`discover`](Self::discover), from a challenge that a request met: no probe is sent.
+    /// As [`discover`](Self::discover), from a challenge that a request met (RFC 9728 §5.2): no
+    /// probe is sent.
     pub async fn discover_challenged(
         &self,
         server: &ServerUrl,
@@ -141,7 +142,8 @@ impl AuthClient {
         resolved.now_or_never()?.ok()
     }
 
-    /// The validated metadata of one authorization server, for a choice among several.
+    /// The validated metadata of one authorization server (RFC 8414), for a choice among several
+    /// (RFC 9728 §7.6).
     pub async fn authorization_server(
         &self,
         issuer: &Issuer,

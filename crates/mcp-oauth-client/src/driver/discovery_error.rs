@@ -7,7 +7,7 @@ use crate::{
     metadata::MetadataError, recovery::Recovery, report::Actor, transport::TransportError,
 };
 
-/// Why a discovery ended without a result.
+/// Why a discovery ended without a result (RFC 9728 §3.3, RFC 8414 §3.3).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoveryError {

@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl AuthClient {
-    /// Gets tokens without a browser: with the client's own credentials, or an assertion. What is
+    /// Gets tokens without a browser: with the client's own credentials (RFC 6749 §4.4), or an
+    /// assertion (RFC 7523 §2.1). What is
     /// refused is not tried again, and no other grant in its place.
     pub async fn authorize_machine(
         &self,

@@ -80,7 +80,8 @@ impl AuthClient {
         }
     }
 
-    /// The same client with a cache of other bounds, or one that is shared with other clients.
+    /// The same client with a cache (RFC 9111) of other bounds, or one that is shared with other
+    /// clients.
     pub fn caching_in(&self, cache: Arc<MetadataCache>) -> Self {
         Self {
             cache,
@@ -124,8 +125,8 @@ impl AuthClient {
         finish(outcome, report)
     }
 
-    /// Begins a flow: the URL to send the user to, and the record that waits for the callback.
-    /// Nothing is sent. Fails for a client of another authorization server.
+    /// Begins a flow (RFC 6749 §4.1.1): the URL to send the user to, and the record that waits for
+    /// the callback. Nothing is sent. Fails for a client of another authorization server.
     pub fn begin(
         &self,
         target: Target,
@@ -216,7 +217,7 @@ impl AuthClient {
         Ok(Revocation::Revoked)
     }
 
-    /// The access token of a connection, ready to be presented.
+    /// The access token of a connection, ready to be presented (RFC 6750 §2.1, RFC 9449 §7.1).
     pub fn access_token(&self, connection: &Connection) -> AccessToken {
         AccessToken::of(connection, &self.prover)
     }

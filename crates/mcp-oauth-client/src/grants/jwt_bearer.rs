@@ -7,8 +7,8 @@ use crate::{grants::token_exchange::IdJag, secret::Secret};
 /// The value of `grant_type` (RFC 7523 §2.1).
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// A JWT that somebody else signed. We pass it on and never look inside: whether it is good is
-/// for the authorization server to say, once. A refused one is not tried again.
+/// A JWT that somebody else signed (RFC 7523 §2.1). We pass it on and never look inside: whether it
+/// is good is for the authorization server to say, once. A refused one is not tried again.
 #[derive(Clone, Debug)]
 pub struct Assertion(Secret);
 

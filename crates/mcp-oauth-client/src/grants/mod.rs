@@ -44,7 +44,7 @@ pub enum MachineGrant {
 }
 
 impl MachineGrant {
-    /// The value of `grant_type`.
+    /// The value of `grant_type` (RFC 6749 §4.4.2, RFC 7523 §2.1).
     pub fn grant_type(&self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
@@ -53,8 +53,8 @@ impl MachineGrant {
     }
 }
 
-/// One request for tokens without a browser. Nothing in it comes from a later answer: endpoints
-/// and issuer are those of the validated metadata.
+/// One request for tokens without a browser (RFC 6749 §4.4.2, RFC 7523 §2.1). Nothing in it comes
+/// from a later answer: endpoints and issuer are those of the validated metadata.
 #[derive(Clone, Debug)]
 pub struct MachineFlow {
     target: Target,
@@ -108,7 +108,7 @@ impl MachineFlow {
         request
     }
 
-    /// Reads the answer.
+    /// Reads the answer (RFC 6749 §4.4.3, §5).
     pub fn process(&self, response: &Response, now: Timestamp) -> Result<Connection, TokenError> {
         let host = self.token_endpoint.host();
         let grant = match self.grant {

@@ -20,7 +20,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 
-/// A company's identity provider, from the company's configuration.
+/// A company's identity provider (RFC 8693 §2), from the company's configuration.
 #[derive(Clone, Debug)]
 pub struct IdentityProvider {
     /// Its token endpoint.
@@ -29,7 +29,8 @@ pub struct IdentityProvider {
     pub registration: Registration,
 }
 
-/// An Identity Assertion JWT Authorization Grant. Good for one authorization server, for minutes.
+/// An Identity Assertion JWT Authorization Grant (RFC 8693 §2.2). Good for one authorization
+/// server, for minutes.
 #[derive(Clone, Debug)]
 pub struct IdJag(Secret);
 

@@ -1,4 +1,4 @@
-//! Why no tokens came.
+//! Why no tokens came (RFC 6749 §5.2).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     transport::TransportError,
 };
 
-/// What a token request asks with.
+/// What a token request asks with (RFC 6749 §1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// An authorization code.
@@ -22,7 +22,7 @@ pub enum Grant {
     Exchange,
 }
 
-/// Why no tokens came.
+/// Why no tokens came (RFC 6749 §5.2).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {

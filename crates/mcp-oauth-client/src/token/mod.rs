@@ -16,9 +16,9 @@ use crate::{
     transport::{Request, Response},
 };
 
-/// The request that exchanges a validated callback's code. It can be sent once: a second try
-/// would look like a stolen code and end the grant. The exception is an answer that
-/// [wants a nonce](crate::dpop::wants_nonce), which spends nothing.
+/// The request that exchanges a validated callback's code (RFC 6749 §4.1.3, RFC 7636 §4.5). It can
+/// be sent once: a second try would look like a stolen code and end the grant. The exception is an
+/// answer that [wants a nonce](crate::dpop::wants_nonce), which spends nothing.
 pub fn exchange_request(callback: &ValidatedCallback, issuing: &Issuing<'_>) -> Request {
     let pending = callback.pending();
     let mut request = authenticated_form(
@@ -37,7 +37,7 @@ pub fn exchange_request(callback: &ValidatedCallback, issuing: &Issuing<'_>) -> 
     request
 }
 
-/// Reads the answer to a code exchange.
+/// Reads the answer to a code exchange (RFC 6749 §5).
 pub fn process_exchange(
     callback: &ValidatedCallback,
     response: &Response,
@@ -93,7 +93,8 @@ pub fn refresh_request(
     Ok(request)
 }
 
-/// Reads the answer to a refresh: what it leaves out (refresh token, scope) stays as it was.
+/// Reads the answer to a refresh (RFC 6749 §6): what it leaves out (refresh token, scope) stays as
+/// it was.
 pub fn process_refresh(
     connection: &Connection,
     response: &Response,

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::{
-    site::{REGISTER, SERVER, Site, json_answer},
+    site::{MCP, REGISTER, RESOURCE, SERVER, Site, json_answer},
     support::{Browser, TestApp, header, problem, query, sign_in_with},
 };
 
@@ -27,6 +27,28 @@ fn popup(site: &Site) -> Value {
 fn with(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
     body
+}
+
+#[tokio::test]
+async fn a_flow_right_after_a_look_asks_nothing_and_one_for_more_access_asks_anew() {
+    let app = TestApp::start().await;
+    let site = Site::start().await;
+    let browser = app.browser();
+    let connected = sign_in_with(&browser, &site, &popup(&site)).await;
+    let look = json!({ "url": site.mcp() });
+    browser.post("/api/mcp/oauth/discover", &look).await;
+    let asked = || [MCP, RESOURCE, SERVER, REGISTER].map(|what| site.seen(what).len());
+    let before = asked();
+    start(&browser, &popup(&site)).await;
+    assert_eq!(
+        asked(),
+        before,
+        "registered before, and looked at a moment ago"
+    );
+    let more = with(popup(&site), "connection", connected.clone());
+    start(&browser, &more).await;
+    let [probe, resource, server, register] = before;
+    assert_eq!(asked(), [probe + 1, resource + 1, server + 1, register]);
 }
 
 #[tokio::test]
