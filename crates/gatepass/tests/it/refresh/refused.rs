@@ -50,10 +50,10 @@ async fn a_token_rejected_at_any_request_is_replaced_and_the_request_sent_once_m
     assert_eq!(read(called, &demo).await, "generation 3");
     demo.forget_access_tokens();
     let heard = chat(&browser, &demo, &connection, "what is 12 * 7").await;
-    let newer = heard
+    let mut newer = heard
         .iter()
         .filter(|part| part["type"] == "data-connection");
-    let newest = newer.last().unwrap();
+    let newest = newer.next_back().unwrap();
     assert_eq!(newest["data"]["connection"]["generation"], 4);
     assert_eq!(demo.record().refreshes().len(), 3);
     assert_eq!(demo.record().tool_calls().len(), 2, "each once");

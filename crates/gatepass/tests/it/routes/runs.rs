@@ -245,7 +245,7 @@ async fn a_page_that_was_reloaded_hears_the_whole_turn_and_goes_on_with_it() {
     let again = visitor.hear(read["runId"].as_str().unwrap()).await;
     assert_eq!(again[0], first[0]);
     assert_eq!(again[1], first[1]);
-    assert_eq!(asks(&again), [ask.clone()]);
+    assert_eq!(asks(&again), std::slice::from_ref(&ask));
     assert_eq!(
         of(&again, "tool-input-available"),
         of(&first, "tool-input-available")
@@ -264,7 +264,7 @@ async fn a_turn_that_waits_survives_a_restart_of_the_server() {
     stage.app.restart().await;
     let mut visitor = visitor.at(&stage.app);
     assert_eq!(visitor.read().await["run"]["state"], "waiting");
-    assert_eq!(asks(&visitor.hear(run(&ask)).await), [ask.clone()]);
+    assert_eq!(asks(&visitor.hear(run(&ask)).await), std::slice::from_ref(&ask));
     visitor.connect(&["notes:write"]).await;
     holds_the_note(&visitor.answered(&ask, "connect").await);
     assert_eq!(stage.calls("create_note"), 1);
@@ -721,7 +721,7 @@ async fn a_turn_that_waits_survives_the_kill_of_its_process() {
     let app = TestApp::start_over(data, |args| args.model_url = Some(url)).await;
     let stage = Stage { app, demo };
     let mut visitor = visitor.at(&stage.app);
-    assert_eq!(asks(&visitor.hear(run(&ask)).await), [ask.clone()]);
+    assert_eq!(asks(&visitor.hear(run(&ask)).await), std::slice::from_ref(&ask));
     visitor.connect(&["notes:write"]).await;
     holds_the_note(&visitor.answered(&ask, "connect").await);
     assert_eq!(stage.calls("create_note"), 1);
