@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod listen;
 pub mod ops;
 pub mod pages;
 pub mod probe;

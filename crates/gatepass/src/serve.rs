@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
 use gatepass_chat::{ModelClient, ModelEndpoint};
 use gatepass_connections::{Connections, Custody, Flows, HeaderSeals, Store};
 use gatepass_mcp::{SessionLimits, SessionOptions, Sessions};
@@ -22,7 +21,8 @@ use crate::{
     chat::{models::Models, turns::Turns, waiting},
     config::{Config, PublicUrl},
     demo::Running,
-    http::{cookies::Cookies, door::Door, rate::Rates},
+    http::{cookies::Cookies, rate::Rates},
+    listen::{self, Bounds, Closing},
     router::router,
     shutdown,
     tools::questions::Nobody,
@@ -87,19 +87,12 @@ pub async fn start_in(config: Config, change: impl FnOnce(&mut World)) -> anyhow
     forget_last_demo(&app).await?;
     let router = router(&app, bound)?;
     app.work.spawn(upkeep(Arc::clone(&app)));
-    let door = Door::new(listener, app.ending.clone())?.tap_io(|connection| {
-        // What is said in small pieces is heard at once.
-        let _ = connection.set_nodelay(true);
-    });
-    let leaving = app.leaving.clone();
-    let task = tokio::spawn(async move {
-        axum::serve(
-            door,
-            router.into_make_service_with_connect_info::<SocketAddr>(),
-        )
-        .with_graceful_shutdown(leaving.cancelled_owned())
-        .await
-    });
+    let closing = Closing {
+        door: app.ending.clone(),
+        connections: app.leaving.clone(),
+    };
+    let bounds = Bounds::new(app.config.limits.connections);
+    let task = tokio::spawn(async move { listen::serve(listener, router, bounds, closing).await });
     Ok(Server {
         app,
         database,

@@ -13,6 +13,7 @@ mod lighthouse;
 mod node;
 mod parts;
 mod run;
+mod schemathesis;
 mod shell;
 mod shots;
 mod soak;

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::conformance::{self, Side};
 use crate::node;
+use crate::schemathesis;
 use crate::shell::Shell;
 use crate::tools;
 use crate::ui;
@@ -104,6 +105,14 @@ pub(crate) const PARTS: [Part; 8] = [
         },
     },
 ];
+
+/// Parts that `cargo xtask test --full` runs too: they take longer, and need more from outside.
+pub(crate) const FULL: [Part; 1] = [Part {
+    name: "schemathesis",
+    about: "made-up requests at every call of the server's own description",
+    lane: Lane::Built,
+    run: schemathesis::run,
+}];
 
 fn nextest(shell: &Shell) -> Result<()> {
     tools::postgresql(shell)?;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 
 use anyhow::{Context, Result, bail};
 
-use crate::parts::{Lane, PARTS, Part};
+use crate::parts::{FULL, Lane, PARTS, Part};
 use crate::shell::Shell;
 use crate::summary::{Finished, table, timed};
 
@@ -23,17 +23,24 @@ pub(crate) fn main(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The parts named, or all.
+/// The parts named, or all; with `--full` also those that are left out otherwise.
 fn choose(args: &[String]) -> Result<Vec<&'static Part>> {
-    for arg in args {
-        if !PARTS.iter().any(|part| part.name == arg) {
-            bail!("test has no part or option `{arg}`\n\n{}", help());
-        }
+    let (options, names): (Vec<&String>, Vec<&String>) =
+        args.iter().partition(|arg| arg.starts_with("--"));
+    let known = |name: &str| PARTS.iter().chain(&FULL).any(|part| part.name == name);
+    let unknown = names.iter().find(|name| !known(name));
+    let unknown = unknown.or_else(|| options.iter().find(|option| **option != "--full"));
+    if let Some(arg) = unknown {
+        bail!("test has no part or option `{arg}`\n\n{}", help());
     }
-    Ok(PARTS
+    let named = |part: &&Part| names.iter().any(|name| *name == part.name);
+    let usual = PARTS
         .iter()
-        .filter(|part| args.is_empty() || args.iter().any(|arg| arg == part.name))
-        .collect())
+        .filter(|part| named(part) || (names.is_empty()));
+    let full = FULL
+        .iter()
+        .filter(|part| named(part) || (names.is_empty() && !options.is_empty()));
+    Ok(usual.chain(full).collect())
 }
 
 /// Runs the parts, each whatever the others did.
@@ -82,7 +89,7 @@ fn help() -> String {
         "\
 Everything a change must pass
 
-Usage: cargo xtask test [part…]
+Usage: cargo xtask test [--full] [part…]
 
 Without a part, all of them run, each whatever the others did. What is missing (Chromium,
 PostgreSQL, cargo-nextest, cargo-deny) is installed where that is possible, else named.
@@ -90,6 +97,10 @@ PostgreSQL, cargo-nextest, cargo-deny) is installed where that is possible, else
 Parts:",
     );
     for part in &PARTS {
+        text.push_str(&format!("\n  {:<12} {}", part.name, part.about));
+    }
+    text.push_str("\n\nOnly when named, or with --full:");
+    for part in &FULL {
         text.push_str(&format!("\n  {:<12} {}", part.name, part.about));
     }
     text
@@ -111,6 +122,14 @@ mod tests {
     #[test]
     fn without_a_name_every_part_runs() {
         assert_eq!(chosen(&[]).len(), PARTS.len());
+    }
+
+    #[test]
+    fn the_longer_parts_run_when_they_are_asked_for() {
+        let full = chosen(&["--full"]);
+        assert_eq!(full.len(), PARTS.len() + FULL.len());
+        assert_eq!(chosen(&["schemathesis"]), ["schemathesis"]);
+        assert_eq!(chosen(&["fmt", "--full"]), ["fmt"]);
     }
 
     #[test]

@@ -9,7 +9,12 @@ pub fn same(server: &Url, issuer: &Issuer) -> bool {
     let Ok(issuer) = Url::parse(issuer.as_str()) else {
         return false;
     };
-    match (server.host(), issuer.host()) {
+    both(server, &issuer)
+}
+
+/// Whether two addresses are on one site.
+pub fn both(one: &Url, other: &Url) -> bool {
+    match (one.host(), other.host()) {
         (Some(one), Some(other)) => site(&one) == site(&other),
         _ => false,
     }

@@ -112,13 +112,16 @@ impl Config {
         let _ = writeln!(
             text,
             "limits               {} requests and {} outbound calls a minute for an owner, {} \
-             owners an address\n{:<20} messages of {} bytes with pictures of {} \
+             owners an address\n{:<20} {} connections and {} calls of an owner at once\n{:<20} messages of {} bytes with pictures of {} \
              bytes, files of {} bytes in a conversation\n{:<20} connections kept {} days, {} of \
              database, {} tool rounds, {} s for a silent tool\n{:<20} {} s to drain, {} s of grace \
              at the end",
             rate(limits.requests_per_minute.unwrap_or(0)),
             rate(limits.outbound_per_minute.unwrap_or(0)),
             limits.owners_per_address,
+            "",
+            limits.connections,
+            limits.calls_at_once,
             "",
             limits.message_bytes,
             limits.attachment_bytes,

@@ -101,6 +101,11 @@ pub struct Limits {
     pub outbound_per_minute: Option<u32>,
     /// How many times an owner's rate one client address may use, since people share addresses.
     pub owners_per_address: u32,
+    /// Most connections at once; who comes beyond them is told to come back. Fewer where the system
+    /// gives the process few files.
+    pub connections: usize,
+    /// Most calls of one owner at once that make us call other servers.
+    pub calls_at_once: usize,
     /// Longest time to wait for one answer of another server, in seconds, where the usual limits
     /// (5 to 20 seconds) are longer.
     pub answer_seconds: Option<u64>,
@@ -134,6 +139,8 @@ impl Default for Limits {
             requests_per_minute: None,
             outbound_per_minute: None,
             owners_per_address: 20,
+            connections: 8192,
+            calls_at_once: 64,
             answer_seconds: None,
             message_bytes: 256 * 1024,
             attachment_bytes: 5 * 1024 * 1024,

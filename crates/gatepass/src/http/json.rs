@@ -1,5 +1,7 @@
 //! JSON bodies, queries and paths whose faults are problems.
 
+use std::time::Duration;
+
 use axum::{
     extract::{
         FromRequest, FromRequestParts, Request,
@@ -12,6 +14,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::problem::{Kind, Problem};
 
+/// How long a body may take to come, however steadily it drips.
+const BODY: Duration = Duration::from_secs(60);
+
 /// A JSON body, as [`axum::Json`], in and out.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
@@ -20,9 +25,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(body_problem(&rejection)),
+        let body = axum::Json::<T>::from_request(request, state);
+        match tokio::time::timeout(BODY, body).await {
+            Ok(Ok(axum::Json(value))) => Ok(Self(value)),
+            Ok(Err(rejection)) => Err(body_problem(&rejection)),
+            Err(_) => Err(Problem::new(
+                Kind::RequestTimeout,
+                "The body of the request did not come within a minute.",
+            )),
         }
     }
 }

@@ -3,7 +3,6 @@
 pub mod address;
 pub mod cookies;
 pub mod csrf;
-pub mod door;
 pub mod headers;
 pub mod host;
 pub mod json;

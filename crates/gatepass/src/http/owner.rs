@@ -73,6 +73,7 @@ pub async fn session(
         app.rates
             .check(cost, address, presented.as_ref().map(short))?;
     }
+    let _under_way = app.rates.begin(cost, presented.as_ref().map(short))?;
     let session = Session {
         presented,
         made: Arc::default(),

@@ -3,7 +3,14 @@
 //! The address comes first: owners are made by asking for a cookie, so only the address bounds
 //! them. People share addresses, so its rate is a multiple of an owner's.
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
@@ -30,6 +37,28 @@ pub struct Rates {
     own: Pair,
     outbound: Pair,
     clock: DefaultClock,
+    /// Calls to other servers under way, by owner.
+    under_way: Arc<Mutex<HashMap<[u8; 16], usize>>>,
+    at_once: usize,
+}
+
+/// A call under way; its end is the end of this.
+#[derive(Debug)]
+pub struct UnderWay {
+    owner: [u8; 16],
+    all: Arc<Mutex<HashMap<[u8; 16], usize>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.owner);
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +78,32 @@ impl Rates {
             own: pair(limits.requests_per_minute.unwrap_or(0)),
             outbound: pair(limits.outbound_per_minute.unwrap_or(0)),
             clock: DefaultClock::default(),
+            under_way: Arc::default(),
+            at_once: limits.calls_at_once,
         }
+    }
+
+    /// Counts a call to other servers that begins, and refuses it if its owner has too many under
+    /// way: slow servers must not let one person hold everything there is.
+    pub fn begin(&self, cost: Cost, owner: Option<[u8; 16]>) -> Result<Option<UnderWay>, Problem> {
+        let (Cost::Outbound, Some(owner)) = (cost, owner) else {
+            return Ok(None);
+        };
+        let mut all = self
+            .under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(owner).or_default();
+        if *count >= self.at_once {
+            return Err(Problem::new(
+                Kind::RateLimited,
+                "Too many calls of this browser are still waiting for their answers.",
+            )
+            .retry_after(Some(Duration::from_secs(1))));
+        }
+        *count += 1;
+        let all = Arc::clone(&self.under_way);
+        Ok(Some(UnderWay { owner, all }))
     }
 
     /// Counts a request, and refuses it if it is one too many.
@@ -152,6 +206,28 @@ mod tests {
         let address = Some(IpAddr::from([192, 0, 2, 1]));
         let refused = (0..=40u8).find(|n| rates.check(Cost::Own, address, Some([*n; 16])).is_err());
         assert_eq!(refused, Some(10));
+    }
+
+    #[test]
+    fn an_owner_has_so_many_calls_under_way_and_no_more() {
+        let rates = Rates::new(&Limits {
+            calls_at_once: 2,
+            ..Limits::default()
+        });
+        let begin = |owner| rates.begin(Cost::Outbound, Some([owner; 16]));
+        let first = begin(1).unwrap();
+        let second = begin(1).unwrap();
+        let refused = begin(1).unwrap_err();
+        assert_eq!(refused.kind(), Kind::RateLimited);
+        let other = begin(2).unwrap();
+        assert!(rates.begin(Cost::Own, Some([1; 16])).unwrap().is_none());
+        drop(first);
+        let third = begin(1).unwrap();
+        drop((second, third, other));
+        assert!(
+            rates.under_way.lock().unwrap().is_empty(),
+            "nothing is left behind"
+        );
     }
 
     #[test]

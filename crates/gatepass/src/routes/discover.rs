@@ -53,8 +53,8 @@ pub struct ProtectedAnswer {
     issuer: String,
     /// Every authorization server that the server names.
     authorization_servers: Vec<String>,
-    /// Those of them that are on another site than the server: worth a second look before a
-    /// password is typed there.
+    /// Those of them that are on another site than the server, or whose sign-in page or token
+    /// endpoint is: worth a second look before a password is typed there.
     foreign: Vec<String>,
     /// How a client id is come by: `preregistered`, `metadata-document`, `dynamic`, or
     /// `client-required` where a person must enter one.
@@ -139,7 +139,13 @@ fn answer(app: &App, protected: ProtectedServer) -> ProtectedAnswer {
         foreign: protected
             .authorization_servers
             .iter()
-            .filter(|issuer| !site::same(protected.server.url(), issuer))
+            .filter(|issuer| {
+                let page = server.authorization_endpoint.url();
+                let elsewhere = **issuer == server.issuer
+                    && (!site::both(protected.server.url(), page)
+                        || !site::both(page, server.token_endpoint.url()));
+                elsewhere || !site::same(protected.server.url(), issuer)
+            })
             .map(ToString::to_string)
             .collect(),
         registration: client::rung_name(&rung),

@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use utoipa::OpenApi;
+use utoipa::{OpenApi, openapi::RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{app::App, problem::ProblemBody};
@@ -29,7 +29,31 @@ pub fn documented() -> OpenApiRouter<std::sync::Arc<App>> {
 
 /// Serves a description.
 pub fn serve(
-    description: utoipa::openapi::OpenApi,
+    mut description: utoipa::openapi::OpenApi,
 ) -> impl Fn() -> std::future::Ready<Response> + Clone {
+    name_problems(&mut description);
     move || std::future::ready(Json(&description).into_response())
+}
+
+/// Errors come as problems, whose media type the description of a body cannot say.
+fn name_problems(description: &mut utoipa::openapi::OpenApi) {
+    for item in description.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let Some(RefOr::T(problem)) = operation.responses.responses.get_mut("default") else {
+                continue;
+            };
+            let content = std::mem::take(&mut problem.content);
+            problem.content = content
+                .into_iter()
+                .map(|(_, body)| ("application/problem+json".to_owned(), body))
+                .collect();
+        }
+    }
 }

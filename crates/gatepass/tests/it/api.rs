@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, TestApp, problem};
+use crate::support::{Browser, TestApp, header, problem};
 
 /// Every call of the description: method and path, with ids that name nothing.
 fn calls(document: &Value) -> Vec<(Method, String)> {
@@ -174,6 +174,68 @@ async fn malformed_and_oversized_bodies_are_problems_everywhere() {
                 fine.iter().any(|fine| read.starts_with(fine)),
                 "{method} {path}: {read}"
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_protect_it() {
+    let app = TestApp::start().await;
+    let browser = app.browser();
+    let mut all = calls(&described(&browser).await);
+    let beside = [
+        "/",
+        "/servers",
+        "/nothing",
+        "/api/nothing",
+        "/problems/internal",
+    ];
+    let ours = ["/healthz", "/readyz", "/metrics", "/api/openapi.json"];
+    for path in beside.into_iter().chain(ours) {
+        all.push((Method::GET, path.to_owned()));
+        all.push((Method::POST, path.to_owned()));
+    }
+    for (method, path) in all {
+        let answer = browser.request(method.clone(), &path).send().await.unwrap();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(&answer, name), value, "{method} {path}");
+        }
+        let policy = header(&answer, "content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(part), "{method} {path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{method} {path}: {policy}");
+        assert!(header(&answer, "permissions-policy").contains("camera=()"));
+        assert!(header(&answer, "cross-origin-opener-policy").len() > 5);
+    }
+}
+
+#[tokio::test]
+async fn no_call_is_taken_under_a_strangers_host() {
+    let app = TestApp::start().await;
+    let browser = app.browser();
+    let port = app.address().port();
+    for (method, path) in calls(&described(&browser).await) {
+        for host in [
+            format!("evil.example:{port}"),
+            "localhost.evil.example".to_owned(),
+            format!("localhost@evil.example:{port}"),
+            format!("127.0.0.1.evil.example:{port}"),
+            "localhost:1".to_owned(),
+        ] {
+            let request = browser.request(method.clone(), &path).header("host", &host);
+            let read = read(request.json(&json!({}))).await;
+            let refused = read.starts_with("421 /problems/unknown-host");
+            assert!(refused, "{method} {path} {host}: {read}");
         }
     }
 }

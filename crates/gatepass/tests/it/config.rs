@@ -147,6 +147,7 @@ requests_per_minute = 0
     client_metadata_url off default
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
+    8192 connections and 64 calls of an owner at once
     messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
     connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
     0 s to drain, 0 s of grace at the end

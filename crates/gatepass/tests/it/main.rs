@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod api;
+mod attacks;
 mod backup;
 mod config;
 mod custody;
+mod load;
 mod main_job;
 mod owners;
 mod pages;

@@ -92,6 +92,16 @@ impl Program {
         self.log.lock().unwrap().clone()
     }
 
+    /// The most memory it has had so far, in MiB, as the system counts it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() / 1024
+    }
+
     /// Ends it at once, and gives everything it has logged.
     pub(crate) async fn kill(mut self) -> String {
         self.child.kill().await.unwrap();

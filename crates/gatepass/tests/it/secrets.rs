@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{
     program::Program,
-    site::{Site, TOKEN, json_answer},
+    site::{Answer, Site, TOKEN, json_answer},
     support::{Browser, external, query},
 };
+
+const COMPLETIONS: &str = "POST /v1/chat/completions";
 
 /// Every byte of every file below a folder but the key file, which is there to hold a secret.
 fn bytes_below(folder: &Path) -> Vec<u8> {
@@ -21,6 +23,24 @@ fn bytes_below(folder: &Path) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A turn with the connection and a key in its servers.
+async fn chat(browser: &Browser, site: &Site, connection: &Value) {
+    let made = browser.post("/api/conversations", &json!({})).await;
+    let made: Value = made.json().await.unwrap();
+    let path = format!(
+        "/api/conversations/{}/messages",
+        made["id"].as_str().unwrap()
+    );
+    let servers = json!([{
+        "name": "Notes", "url": site.mcp(), "connection": connection,
+        "headers": { "X-Key": "the-static-key" },
+    }]);
+    let say = json!({ "text": "hello", "model": "small", "servers": servers });
+    let heard = browser.post(&path, &say).await.text().await.unwrap();
+    assert!(heard.contains("Hello"), "{heard}");
+    assert!(site.authorizations(COMPLETIONS)[0].contains("the-model-key"));
 }
 
 async fn work(browser: &Browser, site: &Site) -> Vec<(&'static str, String)> {
@@ -56,6 +76,7 @@ async fn work(browser: &Browser, site: &Site) -> Vec<(&'static str, String)> {
         "url": site.mcp(), "headers": { "X-Key": "the-static-key" }, "connection": connection,
     });
     browser.post("/api/mcp/tools", &tools).await;
+    chat(browser, site, connection).await;
     let seal = json!({ "url": site.mcp(), "headers": { "X-Key": "the-static-key" } });
     let sealed = browser.post("/api/mcp/headers/seal", &seal).await;
     let sealed: Value = sealed.json().await.unwrap();
@@ -74,6 +95,7 @@ async fn work(browser: &Browser, site: &Site) -> Vec<(&'static str, String)> {
         ("code", "the-code".to_owned()),
         ("client secret", "the-client-secret".to_owned()),
         ("static header", "the-static-key".to_owned()),
+        ("model key", "the-model-key".to_owned()),
         ("state", state),
         ("verifier", verifier.unwrap().to_owned()),
         ("owner cookie", owner),
@@ -89,7 +111,27 @@ async fn a_talkative_program_writes_no_secret_to_log_database_or_metrics() {
         "token_type": "Bearer", "expires_in": 3600,
     });
     site.set(TOKEN, json_answer(200, &tokens));
-    let program = Program::start(data.path(), &["--log", "trace"]).await;
+    let delta = json!({ "choices": [{ "index": 0, "delta": { "content": "Hello" } }] });
+    let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+    let said = Answer {
+        status: 200,
+        headers: vec![("content-type", "text/event-stream".to_owned())],
+        body: format!("data: {delta}\n\ndata: {end}\n\ndata: [DONE]\n\n"),
+        hangs: false,
+    };
+    site.set(COMPLETIONS, said);
+    let models = json!({ "data": [{ "id": "small" }] });
+    site.set("GET /v1/models", json_answer(200, &models));
+    let model = format!("{}/v1", site.origin);
+    let arguments = [
+        "--log",
+        "trace",
+        "--model-url",
+        &model,
+        "--model-key",
+        "the-model-key",
+    ];
+    let program = Program::start(data.path(), &arguments).await;
     let browser = external(&program.url);
     let secrets = work(&browser, &site).await;
     let metrics = browser.get("/metrics").await.text().await.unwrap();

@@ -58,6 +58,7 @@ pub(crate) struct Seen {
     pub(crate) what: String,
     pub(crate) body: String,
     pub(crate) authorization: String,
+    pub(crate) headers: Vec<String>,
 }
 
 #[derive(Default)]
@@ -173,6 +174,16 @@ impl Site {
         let of_kind = pages.seen.iter().filter(|seen| seen.what == what);
         of_kind.map(|seen| seen.authorization.clone()).collect()
     }
+
+    /// The kinds of the requests that came with a header, in order.
+    pub(crate) fn told(&self, header: &str) -> Vec<String> {
+        let pages = self.pages.lock().unwrap();
+        let with = pages
+            .seen
+            .iter()
+            .filter(|seen| seen.headers.iter().any(|name| name == header));
+        with.map(|seen| seen.what.clone()).collect()
+    }
 }
 
 async fn answer(State(site): State<Site>, request: Request) -> Response<Body> {
@@ -181,6 +192,7 @@ async fn answer(State(site): State<Site>, request: Request) -> Response<Body> {
         .headers()
         .get("authorization")
         .map(|value| value.to_str().unwrap().to_owned());
+    let headers = request.headers().keys().map(ToString::to_string).collect();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let answer = {
         let mut pages = site.pages.lock().unwrap();
@@ -188,6 +200,7 @@ async fn answer(State(site): State<Site>, request: Request) -> Response<Body> {
             what: what.clone(),
             body: String::from_utf8_lossy(&body).into_owned(),
             authorization: authorization.unwrap_or_default(),
+            headers,
         });
         pages.answers.get(&what).cloned()
     };

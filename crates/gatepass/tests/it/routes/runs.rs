@@ -264,7 +264,10 @@ async fn a_turn_that_waits_survives_a_restart_of_the_server() {
     stage.app.restart().await;
     let mut visitor = visitor.at(&stage.app);
     assert_eq!(visitor.read().await["run"]["state"], "waiting");
-    assert_eq!(asks(&visitor.hear(run(&ask)).await), std::slice::from_ref(&ask));
+    assert_eq!(
+        asks(&visitor.hear(run(&ask)).await),
+        std::slice::from_ref(&ask)
+    );
     visitor.connect(&["notes:write"]).await;
     holds_the_note(&visitor.answered(&ask, "connect").await);
     assert_eq!(stage.calls("create_note"), 1);
@@ -721,7 +724,10 @@ async fn a_turn_that_waits_survives_the_kill_of_its_process() {
     let app = TestApp::start_over(data, |args| args.model_url = Some(url)).await;
     let stage = Stage { app, demo };
     let mut visitor = visitor.at(&stage.app);
-    assert_eq!(asks(&visitor.hear(run(&ask)).await), std::slice::from_ref(&ask));
+    assert_eq!(
+        asks(&visitor.hear(run(&ask)).await),
+        std::slice::from_ref(&ask)
+    );
     visitor.connect(&["notes:write"]).await;
     holds_the_note(&visitor.answered(&ask, "connect").await);
     assert_eq!(stage.calls("create_note"), 1);
