@@ -146,9 +146,10 @@ impl Step {
 }
 
 fn without_query(url: &url::Url) -> String {
-    let mut shown = url.clone();
-    if shown.query().is_some() {
-        shown.set_query(Some("…"));
+    if url.query().is_none() {
+        return url.to_string();
     }
-    shown.to_string()
+    let mut shown = url.clone();
+    shown.set_query(None);
+    format!("{shown}?…")
 }

@@ -140,7 +140,7 @@ impl Default for Limits {
             outbound_per_minute: None,
             owners_per_address: 20,
             connections: 8192,
-            calls_at_once: 64,
+            calls_at_once: 256,
             answer_seconds: None,
             message_bytes: 256 * 1024,
             attachment_bytes: 5 * 1024 * 1024,

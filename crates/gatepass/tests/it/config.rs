@@ -60,6 +60,7 @@ fn defaults_are_those_of_a_personal_install() {
     client_metadata_url off default
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
+    8192 connections and 256 calls of an owner at once
     messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
     connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
     0 s to drain, 0 s of grace at the end
@@ -98,6 +99,7 @@ egress_allow = ["10.0.0.0/8"]
         client_metadata_url https://file.example/oauth/client-metadata.json default
         log info,rmcp=off default
         limits 600 requests and 240 outbound calls a minute for an owner, 20 owners an address
+        8192 connections and 256 calls of an owner at once
         messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
         connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
         5 s to drain, 20 s of grace at the end
@@ -147,7 +149,7 @@ requests_per_minute = 0
     client_metadata_url off default
     log info,rmcp=off default
     limits unlimited requests and unlimited outbound calls a minute for an owner, 20 owners an address
-    8192 connections and 64 calls of an owner at once
+    8192 connections and 256 calls of an owner at once
     messages of 262144 bytes with pictures of 5242880 bytes, files of 33554432 bytes in a conversation
     connections kept 30 days, any size of database, 16 tool rounds, 120 s for a silent tool
     0 s to drain, 0 s of grace at the end

@@ -173,7 +173,7 @@ async fn a_server_that_publishes_nothing_is_told_so() {
     site.set(SERVER, html_answer(404));
     let port = site.origin.rsplit(':').next().unwrap();
     let read = look(&app, &site.mcp()).await.replace(port, "PORT");
-    assert_snapshot!(read, @"502 /problems/discovery-failed ask-admin: 127.0.0.1:PORT asks for a sign-in but does not say where: it publishes no OAuth metadata.");
+    assert_snapshot!(read, @"502 /problems/discovery-failed ask-admin: 127.0.0.1:PORT asks for a sign-in but does not say where: it publishes no OAuth metadata (an HTML page came instead of JSON).");
 }
 
 #[tokio::test]
@@ -215,8 +215,8 @@ async fn server_metadata_that_is_unusable_is_refused_with_its_fault() {
         read.push(changed(SERVER, |site| site.server_with(name, &value)).await);
     }
     assert_snapshot!(read.join("\n"), @r"
-    502 /problems/discovery-failed ask-admin: The authorization server 127.0.0.1:PORT publishes no metadata where it should.
-    502 /problems/discovery-failed ask-admin: The authorization server 127.0.0.1:PORT publishes no metadata where it should.
+    502 /problems/discovery-failed ask-admin: The authorization server 127.0.0.1:PORT publishes no metadata where it should (an HTML page came instead of JSON).
+    502 /problems/discovery-failed ask-admin: The authorization server 127.0.0.1:PORT publishes no metadata where it should (the answer is not JSON).
     502 /problems/server-failing retry: 127.0.0.1 answered with an error of its own (status 503).
     502 /problems/discovery-failed ask-admin: The metadata of the authorization server 127.0.0.1:PORT cannot be used: the document has no `token_endpoint`.
     502 /problems/discovery-failed ask-admin: The metadata of the authorization server 127.0.0.1:PORT cannot be used: the document has no `authorization_endpoint`.
