@@ -176,6 +176,7 @@ label = "Blind"
       await page.getByText('Nothing is lost').first().waitFor();
       assert.equal(await app.composer.inputValue(), 'Into the void');
       await context.setOffline(false);
+      await page.getByText('You can read and write').waitFor({ state: 'detached' });
       await app.composer.press('Enter');
       await expectSoon(() => app.answers.count(), (count) => count === 2, 'the second answer');
       await page.getByRole('button', { name: 'Send' }).waitFor();

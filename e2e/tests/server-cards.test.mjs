@@ -184,7 +184,7 @@ describe('a server card', () => {
       const notice = app.notice(said);
       await notice.waitFor();
       const words = await notice.innerText();
-      if (revocation.offered === false) assert.match(words, /offers no revocation: remove the access there/);
+      if (revocation.offered === false) assert.match(words, /offers no revocation: remove it there/);
       if (revocation.fault) assert.match(words, /not|later|again|once/i);
     });
   }

@@ -63,7 +63,7 @@ describe('signing in', () => {
     await page.getByRole('radio', { name: new URL(other.issuer).host }).check();
     await page.getByRole('button', { name: `Sign in with ${new URL(other.issuer).host}` }).waitFor();
     const provider = await app.signInWithPopup();
-    assert.equal(new URL(provider.page.url()).origin, new URL(other.issuer).origin);
+    await provider.page.waitForURL((url) => url.origin === new URL(other.issuer).origin);
     await provider.page.close();
   });
 

@@ -48,8 +48,6 @@ describe('a turn that waits', () => {
     const app = await parked(page);
     await allow(app);
     await (await app.signInWithPopup()).allow();
-    await app.card(demo.mcpUrl).is('connected');
-    await app.closeServers();
     await wentOn(app, before);
   });
 
@@ -78,8 +76,6 @@ describe('a turn that waits', () => {
     await page.reload();
     await allow(app);
     await (await app.signInWithPopup()).allow();
-    await app.card(demo.mcpUrl).is('connected');
-    await app.closeServers();
     await wentOn(app, before);
   });
 
@@ -90,8 +86,6 @@ describe('a turn that waits', () => {
     gatepass = await gatepass.crash();
     await allow(app);
     await (await app.signInWithPopup()).allow();
-    await app.card(demo.mcpUrl).is('connected');
-    await app.closeServers();
     await wentOn(app, before);
   });
 
