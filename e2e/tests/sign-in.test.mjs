@@ -161,6 +161,8 @@ describe('signing in', () => {
       await app.open('/servers');
       await app.add(demo.mcpUrl);
       const first = await app.signInWithPopup();
+      // It is registered by the time the sign-in page is there.
+      await first.page.waitForURL((url) => url.origin === new URL(demo.issuer).origin);
       await first.page.close();
       // The authorization server forgets its clients: it is another one at the same address.
       const registered = (await demo.record()).clients.length;
