@@ -102,6 +102,16 @@ pub enum OpenError {
     },
 }
 
+fn is_locked(error: &sqlx::Error) -> bool {
+    // SQLITE_BUSY, whatever extended code is above it.
+    error.as_database_error().is_some_and(|error| {
+        error
+            .code()
+            .and_then(|code| code.parse::<u32>().ok())
+            .is_some_and(|code| code & 0xff == 5)
+    })
+}
+
 impl Database {
     /// Opens or creates a SQLite file (mode 0600, write-ahead log) and brings its tables up to
     /// date. Two processes may share it.
@@ -112,7 +122,18 @@ impl Database {
     /// As [`sqlite`](Self::sqlite), with most bytes that the file may have; past them the database
     /// is full.
     pub async fn sqlite_of(path: &Path, most_bytes: Option<u64>) -> Result<Self, OpenError> {
-        let file = SqliteFile::open(path, most_bytes).await?;
+        let mut tries = 0;
+        let file = loop {
+            match SqliteFile::open(path, most_bytes).await {
+                // Two processes that make one file at the same moment: SQLite does not wait for
+                // the switch to write-ahead logging, so we do.
+                Err(OpenError::Connect { source, .. }) if tries < TRIES && is_locked(&source) => {
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                opened => break opened?,
+            }
+        };
         Ok(Self {
             pool: Pool::Sqlite(Arc::new(file)),
         })
